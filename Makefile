@@ -1,0 +1,45 @@
+# Holdwater's commands. `make` alone lists them; each does its own set-up.
+
+PY := .venv/bin/python
+HOLDWATER := .venv/bin/holdwater
+READY := .venv/ready
+
+# Bytecode and tool caches live in .venv, so that a run leaves no file beside the sources.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/cache/bytecode
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/cache/hypothesis
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench guarantees lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the pinned versions
+	@:
+
+$(READY): requirements.lock pyproject.toml
+	@sh .ci/setup.sh $@
+
+demo: setup ## run the whole service on real input and print what happened
+	@$(HOLDWATER) demo
+
+test: setup ## run every check and test, stage by stage
+	@$(PY) tests/stages.py
+
+lint: setup ## run the static checks alone
+	@$(PY) tests/stages.py static
+
+bench: setup ## measure, side by side with the alternatives
+	@$(HOLDWATER) bench
+
+guarantees: setup ## write docs/guarantees.md from the tests' promise marks
+	@$(PY) tests/guarantees.py
+
+lock: setup ## pin the newest allowed versions, with hashes, in requirements.lock
+	@test -x .venv/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--extra dev --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove .venv with all caches; var/ with its data stays
+	@rm -rf .venv build dist src/*.egg-info .coverage
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""The ports' implementations, each around one technology."""

@@ -1,0 +1,32 @@
+"""Products, to rows and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.inventory.product import Product
+
+
+def product_to_row(product: Product) -> dict[str, Any]:
+    """The product's row."""
+    return {
+        "id": product.id,
+        "version": product.version,
+        "sku": product.sku,
+        "name": product.name,
+        "created_at": product.created_at,
+        "updated_at": product.updated_at,
+    }
+
+
+def product_from_row(row: Mapping[str, Any]) -> Product:
+    """The product of a row."""
+    return Product.restore(
+        row["id"],
+        version=row["version"],
+        updated_at=row["updated_at"],
+        sku=row["sku"],
+        name=row["name"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,1 @@
+"""Use cases of tenants and access tokens, one a file."""

@@ -1,0 +1,1 @@
+"""Use cases of products and stock, one a file."""

@@ -1,0 +1,41 @@
+"""Change the note or the address of an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from application.conflict_retry import retry_on_conflict
+from application.ports.clock import BackOff, Clock
+from application.ports.read_models import OrderView
+from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from application.run_once import run_once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendOrder:
+    """What to change; None leaves it as it is. `expected_version` None accepts any version."""
+
+    order_id: UUID
+    expected_version: int | None
+    note: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class AmendOrderHandler:
+    """Amends the order as far as its state allows."""
+
+    open_unit_of_work: OpenUnitOfWork
+    now: Clock
+    back_off: BackOff
+
+    @retry_on_conflict(tries_max=3)
+    @run_once(OrderView)
+    def handle(self, command: AmendOrder, uow: UnitOfWork) -> OrderView:
+        """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids, InvalidInput."""
+        order = uow.orders.get(command.order_id)
+        order.require_version(command.expected_version)
+        order.amend(note=command.note, address=command.address, at=self.now())
+        uow.orders.save(order)
+        return OrderView.of(order)

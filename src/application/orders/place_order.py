@@ -1,0 +1,82 @@
+"""Place an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from application.conflict_retry import retry_on_conflict
+from application.ports.clock import BackOff, Clock, NewId
+from application.ports.read_models import OrderView
+from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from application.run_once import run_once
+from domain.inventory.product import UnknownSku
+from domain.money import Money
+from domain.orders.order import Order, OrderLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrderLine:
+    """So many of a product at a price: a decimal string in the order's currency."""
+
+    sku: str
+    quantity: int
+    unit_price: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """The customer's wish; `ordered_at` dates an imported order, otherwise it is now."""
+
+    customer_ref: str
+    currency: str
+    lines: tuple[PlaceOrderLine, ...]
+    payment_method: str
+    reference: str | None = None
+    note: str = ""
+    address: str = ""
+    email: str | None = None
+    ordered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PlaceOrderHandler:
+    """Looks the products up, places the order, and leaves it pending."""
+
+    open_unit_of_work: OpenUnitOfWork
+    now: Clock
+    new_id: NewId
+    back_off: BackOff
+
+    @retry_on_conflict(tries_max=3)
+    @run_once(OrderView)
+    def handle(self, command: PlaceOrder, uow: UnitOfWork) -> OrderView:
+        """Raises InvalidInput that names the field, UnknownSku, ReferenceTaken, OrderTotalTooLarge."""
+        prices = [
+            Money.parse(line.unit_price, command.currency, field=f"lines[{index}].unit_price")
+            for index, line in enumerate(command.lines)
+        ]
+        product_ids = uow.products.ids_by_sku({line.sku for line in command.lines})
+        for index, line in enumerate(command.lines):
+            if line.sku not in product_ids:
+                raise UnknownSku(field=f"lines[{index}].sku", sku=line.sku)
+        order = Order.place(
+            id=self.new_id(),
+            customer_ref=command.customer_ref,
+            currency=command.currency,
+            lines=[
+                OrderLine(
+                    product_id=product_ids[line.sku], sku=line.sku, quantity=line.quantity, unit_price=price
+                )
+                for line, price in zip(command.lines, prices, strict=True)
+            ],
+            payment_method=command.payment_method,
+            at=self.now(),
+            ordered_at=command.ordered_at,
+            reference=command.reference,
+            email=command.email,
+            note=command.note,
+            address=command.address,
+        )
+        uow.orders.save(order)
+        return OrderView.of(order)

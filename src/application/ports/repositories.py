@@ -1,0 +1,59 @@
+"""Aggregates in and out of the store, each under its optimistic lock.
+
+What `get` returns is the caller's own copy: a change that is not saved is lost. `save` enlists the aggregate; the
+unit of work writes it on `flush` or commit, as `… WHERE id = … AND version = stored_version` (L5), together with
+its pending events, which become the next events of its stream. Saving an unchanged aggregate writes nothing (L4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+from uuid import UUID
+
+from domain.inventory.product import Product
+from domain.inventory.stock_item import StockItem
+from domain.orders.order import Order
+
+
+class OrderRepository(Protocol):
+    """Orders of the unit of work's tenant."""
+
+    def get(self, order_id: UUID) -> Order:
+        """The live order of that id. Raises NotFound, Gone (with the version, when it was deleted)."""
+        ...
+
+    def save(self, order: Order) -> None:
+        """Enlist the order to be written. Raises AggregateSpent."""
+        ...
+
+
+class ProductRepository(Protocol):
+    """Products of the unit of work's tenant."""
+
+    def get(self, sku: str) -> Product:
+        """The live product of that SKU. Raises NotFound, Gone."""
+        ...
+
+    def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
+        """The ids of the live products among `skus`; the unknown are left out."""
+        ...
+
+    def save(self, product: Product) -> None:
+        """Enlist the product to be written. Raises AggregateSpent."""
+        ...
+
+
+class StockItemRepository(Protocol):
+    """Stock of the unit of work's tenant."""
+
+    def get_for_update(self, sku: str) -> StockItem:
+        """The stock of the live product of that SKU, locked until the transaction ends; waits for its turn.
+
+        A hot row is locked, not retried. Raises NotFound, Gone; TransactionConflict when the turn does not come.
+        """
+        ...
+
+    def save(self, item: StockItem) -> None:
+        """Enlist the stock item to be written. Raises AggregateSpent."""
+        ...

@@ -1,0 +1,58 @@
+"""What can happen to an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.event import Event, event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedLine:
+    """One line as it was placed; `unit_price_minor` in minor units of the order's currency."""
+
+    product_id: UUID
+    sku: str
+    quantity: int
+    unit_price_minor: int
+
+
+@event("order.placed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced(Event):
+    """A customer ordered; `ordered_at` is the date that reports use, which an import may set in the past."""
+
+    customer_ref: str
+    currency: str
+    lines: tuple[PlacedLine, ...]
+    payment_method: str
+    ordered_at: datetime
+    reference: str | None
+    email: str | None
+    note: str
+    address: str
+
+
+@event("order.amended")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAmended(Event):
+    """Note or address changed; both are given as they stand afterwards."""
+
+    note: str
+    address: str
+
+
+@event("order.confirmed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed(Event):
+    """The order is paid and its stock reserved: from here on it is fulfilled."""
+
+
+@event("order.cancelled")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(Event):
+    """The order will not be fulfilled."""
+
+    reason: str

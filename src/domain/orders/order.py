@@ -1,0 +1,230 @@
+"""The order: lines, money, and the states that it passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from domain.aggregate import Aggregate
+from domain.errors import InvalidInput, RuleViolation
+from domain.event import Event
+from domain.money import AMOUNT_MINOR_MAX, Money
+from domain.orders.events import OrderAmended, OrderCancelled, OrderConfirmed, OrderPlaced, PlacedLine
+from domain.text import require_text
+
+LINES_MAX: Final = 200
+QUANTITY_MAX: Final = 1_000_000
+CUSTOMER_REF_LENGTH_MAX: Final = 100
+REFERENCE_LENGTH_MAX: Final = 100
+PAYMENT_METHOD_LENGTH_MAX: Final = 100
+EMAIL_LENGTH_MAX: Final = 254
+NOTE_LENGTH_MAX: Final = 2_000
+ADDRESS_LENGTH_MAX: Final = 1_000
+CANCEL_REASON_LENGTH_MAX: Final = 200
+
+
+class OrderStatus(StrEnum):
+    """How far an order has come."""
+
+    PENDING = "pending"
+    AWAITING_PAYMENT = "awaiting_payment"
+    CONFIRMED = "confirmed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATUSES: Final = frozenset({OrderStatus.PENDING, OrderStatus.AWAITING_PAYMENT})
+"""Nothing has been promised to the customer yet: the order may be confirmed or cancelled."""
+AMENDABLE_STATUSES: Final = OPEN_STATUSES | {OrderStatus.CONFIRMED}
+"""Nothing has left the house yet: note and address may change."""
+
+
+class OrderStatusForbids(RuleViolation):
+    """The order is {status}; it can be {action} only while it is {allowed}."""
+
+
+class ReferenceTaken(RuleViolation):
+    """The reference {reference!r} belongs to another order; every order has its own."""
+
+
+class OrderTotalTooLarge(RuleViolation):
+    """The order's total is above {total_minor_max} minor units; split it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """So many of one product at one price."""
+
+    product_id: UUID
+    sku: str
+    quantity: int
+    unit_price: Money
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quantity <= QUANTITY_MAX:
+            raise InvalidInput(field="quantity", problem=f"must lie between 1 and {QUANTITY_MAX}")
+
+    @property
+    def total_minor(self) -> int:
+        """Quantity times price, in minor units; it may exceed what one amount may be."""
+        return self.unit_price.minor * self.quantity
+
+
+class Order(Aggregate):
+    """One order of one customer, in one currency."""
+
+    kind = "order"
+
+    status: OrderStatus
+    customer_ref: str
+    currency: str
+    lines: tuple[OrderLine, ...]
+    payment_method: str
+    ordered_at: datetime
+    created_at: datetime
+    reference: str | None
+    email: str | None
+    note: str
+    address: str
+    cancel_reason: str | None
+
+    @classmethod
+    def place(
+        cls,
+        *,
+        id: UUID,
+        customer_ref: str,
+        currency: str,
+        lines: Sequence[OrderLine],
+        payment_method: str,
+        at: datetime,
+        ordered_at: datetime | None = None,
+        reference: str | None = None,
+        email: str | None = None,
+        note: str = "",
+        address: str = "",
+    ) -> Order:
+        """Place a new order at the time `at`; it is pending until it is confirmed or cancelled.
+
+        Raises InvalidInput that names the field, and OrderTotalTooLarge.
+        """
+        require_text("customer_ref", customer_ref, length_max=CUSTOMER_REF_LENGTH_MAX)
+        require_text("payment_method", payment_method, length_max=PAYMENT_METHOD_LENGTH_MAX)
+        if reference is not None:
+            require_text("reference", reference, length_max=REFERENCE_LENGTH_MAX)
+        if email is not None:
+            require_text("email", email, length_max=EMAIL_LENGTH_MAX)
+        _require_note_and_address(note, address)
+        _require_lines(lines, currency)
+        order = cls(id)
+        order._record(
+            OrderPlaced(
+                occurred_at=at,
+                customer_ref=customer_ref,
+                currency=currency,
+                lines=tuple(
+                    PlacedLine(
+                        product_id=line.product_id,
+                        sku=line.sku,
+                        quantity=line.quantity,
+                        unit_price_minor=line.unit_price.minor,
+                    )
+                    for line in lines
+                ),
+                payment_method=payment_method,
+                ordered_at=ordered_at or at,
+                reference=reference,
+                email=email,
+                note=note,
+                address=address,
+            )
+        )
+        return order
+
+    @property
+    def total(self) -> Money:
+        """What the customer owes for all lines."""
+        return Money(sum(line.total_minor for line in self.lines), self.currency)
+
+    def amend(self, *, at: datetime, note: str | None = None, address: str | None = None) -> None:
+        """Change note or address; None leaves one as it is, and equal values change nothing."""
+        self._require_status("amended", AMENDABLE_STATUSES)
+        note = self.note if note is None else note
+        address = self.address if address is None else address
+        _require_note_and_address(note, address)
+        if (note, address) != (self.note, self.address):
+            self._record(OrderAmended(occurred_at=at, note=note, address=address))
+
+    def confirm(self, *, at: datetime) -> None:
+        """The order is paid and its stock reserved."""
+        self._require_status("confirmed", OPEN_STATUSES)
+        self._record(OrderConfirmed(occurred_at=at))
+
+    def cancel(self, *, reason: str, at: datetime) -> None:
+        """Give the order up; only an order that was not confirmed yet can be cancelled."""
+        require_text("reason", reason, length_max=CANCEL_REASON_LENGTH_MAX)
+        self._require_status("cancelled", OPEN_STATUSES)
+        self._record(OrderCancelled(occurred_at=at, reason=reason))
+
+    def _require_status(self, action: str, allowed: frozenset[OrderStatus]) -> None:
+        if self.status not in allowed:
+            raise OrderStatusForbids(
+                status=self.status.value,
+                action=action,
+                allowed=" or ".join(sorted(status.value for status in allowed)),
+            )
+
+    def _apply(self, event: Event) -> None:
+        match event:
+            case OrderPlaced():
+                self.status = OrderStatus.PENDING
+                self.customer_ref = event.customer_ref
+                self.currency = event.currency
+                self.lines = tuple(
+                    OrderLine(
+                        product_id=line.product_id,
+                        sku=line.sku,
+                        quantity=line.quantity,
+                        unit_price=Money(line.unit_price_minor, event.currency),
+                    )
+                    for line in event.lines
+                )
+                self.payment_method = event.payment_method
+                self.ordered_at = event.ordered_at
+                self.created_at = event.occurred_at
+                self.reference = event.reference
+                self.email = event.email
+                self.note = event.note
+                self.address = event.address
+                self.cancel_reason = None
+            case OrderAmended():
+                self.note, self.address = event.note, event.address
+            case OrderConfirmed():
+                self.status = OrderStatus.CONFIRMED
+            case OrderCancelled():
+                self.status, self.cancel_reason = OrderStatus.CANCELLED, event.reason
+            case _:
+                super()._apply(event)
+
+
+def _require_note_and_address(note: str, address: str) -> None:
+    require_text("note", note, length_max=NOTE_LENGTH_MAX, length_min=0)
+    require_text("address", address, length_max=ADDRESS_LENGTH_MAX, length_min=0)
+
+
+def _require_lines(lines: Sequence[OrderLine], currency: str) -> None:
+    if not 1 <= len(lines) <= LINES_MAX:
+        raise InvalidInput(field="lines", problem=f"an order has 1 to {LINES_MAX} lines")
+    for index, line in enumerate(lines):
+        if line.unit_price.currency != currency:
+            raise InvalidInput(
+                field=f"lines[{index}].unit_price",
+                problem=f"is in {line.unit_price.currency}, the order in {currency}",
+            )
+    if sum(line.total_minor for line in lines) > AMOUNT_MINOR_MAX:
+        raise OrderTotalTooLarge(total_minor_max=AMOUNT_MINOR_MAX)

@@ -1,0 +1,1 @@
+"""Delivery and wiring: where requests, commands and settings come in."""

@@ -1,0 +1,102 @@
+"""Where ports meet adapters: the only file that knows both."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from adapters import system_clock
+from application.access.access_desk import AccessDesk
+from application.access.authenticate import AuthenticateHandler
+from application.inventory.adjust_stock import AdjustStockHandler
+from application.inventory.create_product import CreateProductHandler
+from application.inventory.receive_stock import ReceiveStockHandler
+from application.inventory.rename_product import RenameProductHandler
+from application.orders.amend_order import AmendOrderHandler
+from application.orders.cancel_order import CancelOrderHandler
+from application.orders.order_at_version import OrderAtVersionHandler
+from application.orders.place_order import PlaceOrderHandler
+from entrypoints.settings import Settings
+
+
+def _named(path: str) -> Callable[..., Any]:
+    """The class of that path, imported when it is first called: Django's adapters need `django.setup()` before."""
+    module, _, name = path.rpartition(".")
+
+    @functools.cache
+    def load() -> Callable[..., Any]:
+        return getattr(importlib.import_module(module), name)
+
+    return lambda *args, **kwargs: load()(*args, **kwargs)
+
+
+class Container(containers.DeclarativeContainer):
+    """One line for each thing that an entrypoint may ask for."""
+
+    settings = providers.Singleton(Settings.from_environment)
+
+    now = providers.Object(system_clock.now)
+    new_id = providers.Object(system_clock.new_id)
+    new_secret = providers.Object(system_clock.new_secret)
+    back_off = providers.Object(system_clock.back_off)
+
+    memory: providers.Singleton[Any] = providers.Singleton(
+        _named("adapters.memory.database.InMemoryDatabase")
+    )
+    unit_of_work = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Factory(_named("adapters.django_orm.unit_of_work.DjangoUnitOfWork")),
+        memory=providers.Factory(_named("adapters.memory.unit_of_work.InMemoryUnitOfWork"), database=memory),
+    )
+    read_models = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Factory(_named("adapters.django_orm.read_models.DjangoReadModels")),
+        memory=providers.Factory(_named("adapters.memory.read_models.InMemoryReadModels"), database=memory),
+    )
+    access_tokens = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.access.DjangoAccessTokens")),
+        memory=providers.Singleton(_named("adapters.memory.access.InMemoryAccessTokens"), database=memory),
+    )
+    access_administration = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.access.DjangoAccessAdministration")),
+        memory=providers.Singleton(
+            _named("adapters.memory.access.InMemoryAccessAdministration"), database=memory
+        ),
+    )
+
+    create_product = providers.Singleton(
+        CreateProductHandler,
+        open_unit_of_work=unit_of_work.provider,
+        now=now,
+        new_id=new_id,
+        back_off=back_off,
+    )
+    rename_product = providers.Singleton(
+        RenameProductHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    receive_stock = providers.Singleton(
+        ReceiveStockHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    adjust_stock = providers.Singleton(
+        AdjustStockHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    place_order = providers.Singleton(
+        PlaceOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, new_id=new_id, back_off=back_off
+    )
+    amend_order = providers.Singleton(
+        AmendOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    cancel_order = providers.Singleton(
+        CancelOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
+    authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
+    access_desk = providers.Singleton(
+        AccessDesk, administration=access_administration, now=now, new_id=new_id, new_secret=new_secret
+    )

@@ -1,0 +1,74 @@
+"""All settings, read from the environment in one place; nothing else in Holdwater reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+WEB_WORKERS_MAX: Final = 64
+WEB_THREADS_MAX: Final = 64
+
+
+class SettingInvalid(Exception):
+    """A setting can't be used; the message says which, and what it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment decides. Each field's variable is its name in capitals, after `HOLDWATER_` unless it is
+    one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL and REDIS_URL."""
+
+    database_url: str = ""
+    """PostgreSQL as the application's role."""
+    database_owner_url: str = ""
+    """The same database as its owner; for migrations and for administering tenants and tokens."""
+    database_system_url: str = ""
+    """The same database as the role of relay, projector, scheduler and audit."""
+    redis_url: str = ""
+    """Empty: poll mode, without a broker."""
+    persistence: Literal["django", "memory"] = "django"
+    secret_key: str = ""
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    web_workers: int = 2
+    web_threads: int = 8
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """auto: text on a terminal, JSON elsewhere."""
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read os.environ, or the given mapping. Raises SettingInvalid."""
+        env = os.environ if environment is None else environment
+        return cls(
+            database_url=env.get("DATABASE_URL", ""),
+            database_owner_url=env.get("DATABASE_OWNER_URL", ""),
+            database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
+            redis_url=env.get("REDIS_URL", ""),
+            persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
+            secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
+            allowed_hosts=tuple(
+                host.strip()
+                for host in env.get("HOLDWATER_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+                if host.strip()
+            ),
+            web_workers=_count(env, "HOLDWATER_WEB_WORKERS", default=2, maximum=WEB_WORKERS_MAX),
+            web_threads=_count(env, "HOLDWATER_WEB_THREADS", default=8, maximum=WEB_THREADS_MAX),
+            log_format=_choice(env, "HOLDWATER_LOG_FORMAT", ("auto", "json", "text")),  # type: ignore[arg-type]
+            log_level=_choice(env, "HOLDWATER_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
+        )
+
+
+def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= maximum:
+        raise SettingInvalid(f"{name}={text!r}: set it to a whole number from 1 to {maximum}")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    text = env.get(name, choices[0])
+    if text not in choices:
+        raise SettingInvalid(f"{name}={text!r}: set it to one of {', '.join(choices)}")
+    return text
