@@ -11,7 +11,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-SECRET_PREFIX: Final = "hw_"
+SECRET_PREFIX: Final = "hw_"  # noqa: S105 - the public part
 """Lets secret scanners know a leaked token for what it is."""
 BACK_OFF_BASE_S: Final = 0.01
 BACK_OFF_MAX_S: Final = 0.2

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from domain.errors import AggregateSpent, StaleObjectError
 from domain.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class VersionTag:
+    """One aggregate at one version, as a reader was told of it."""
+
+    id: UUID
+    version: int
+
+
+ExpectedVersion = int | tuple[VersionTag, ...] | None
+"""What a change was decided on: a version number, any of some tags, or (None) whatever stands."""
 
 
 class Aggregate:
@@ -19,6 +32,7 @@ class Aggregate:
     """
 
     kind: ClassVar[str]
+    updated_at: datetime
     _state: ClassVar[frozenset[str]]
 
     def __init_subclass__(cls) -> None:
@@ -28,7 +42,6 @@ class Aggregate:
     def __init__(self, id: UUID) -> None:
         self.id = id
         self.version = 0
-        self.updated_at: datetime | None = None
         self._pending: list[Event] = []
         self._spent = False
 
@@ -60,13 +73,19 @@ class Aggregate:
         aggregate.__dict__.update(state)
         return aggregate
 
-    def require_version(self, expected: int | None) -> None:
+    def require_version(self, expected: ExpectedVersion) -> None:
         """Raise StaleObjectError unless the aggregate stands at `expected`; None accepts any version.
+
+        A tag of another aggregate never fits: a successor under the same natural key is not what was read (L2).
 
         It spares the work of a change that is bound to be refused. The decision itself is taken by the store, in
         the WHERE of the write.
         """
-        if expected is not None and expected != self.version:
+        if expected is None:
+            return
+        if isinstance(expected, int):
+            expected = (VersionTag(self.id, expected),)
+        if VersionTag(self.id, self.version) not in expected:
             raise StaleObjectError(kind=self.kind, id=str(self.id), current_version=self.version)
 
     def require_unspent(self) -> None:

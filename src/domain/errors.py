@@ -36,6 +36,11 @@ class DomainError(Exception):
         return (type(self).__doc__ or "").format(**self.data)
 
     @staticmethod
+    def known() -> dict[str, type[DomainError]]:
+        """Every error by its code."""
+        return dict(DomainError._by_code)
+
+    @staticmethod
     def from_stored(code: str, data: dict[str, object]) -> DomainError:
         """Build the error again from what was stored. Raises KeyError for a code that no error has."""
         return DomainError._by_code[code](**data)

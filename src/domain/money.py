@@ -27,7 +27,11 @@ _DECIMALS_BY_CURRENCY: Final = {
 AMOUNT_MINOR_MAX: Final = 10**15
 """The largest amount of one price or total, in minor units; far inside a signed 64-bit integer."""
 
-_PLAIN_DECIMAL: Final = re.compile(r"[0-9]{1,16}(\.[0-9]{1,4})?", re.ASCII)
+AMOUNT_PATTERN: Final = r"^[0-9]{1,16}(\.[0-9]{1,4})?$"
+"""A plain decimal; how many decimals it may have depends on the currency."""
+CURRENCIES: Final = frozenset(_DECIMALS_BY_CURRENCY)
+
+_PLAIN_DECIMAL: Final = re.compile(AMOUNT_PATTERN.removesuffix("$"), re.ASCII)
 
 
 def decimals_of(currency: str) -> int:

@@ -31,7 +31,10 @@ def _named(path: str) -> Callable[..., Any]:
     def load() -> Callable[..., Any]:
         return getattr(importlib.import_module(module), name)
 
-    return lambda *args, **kwargs: load()(*args, **kwargs)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        return load()(*args, **kwargs)
+
+    return make
 
 
 class Container(containers.DeclarativeContainer):
@@ -69,6 +72,35 @@ class Container(containers.DeclarativeContainer):
             _named("adapters.memory.access.InMemoryAccessAdministration"), database=memory
         ),
     )
+
+    refuse_void_isolation: providers.Selector[Any] = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Callable(_named("adapters.django_orm.role_check.require_safe_role")),
+        memory=providers.Object(None),
+    )
+    readiness_checks: providers.Selector[Any] = providers.Selector(
+        settings.provided.persistence,
+        django=providers.List(
+            providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
+            providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
+            providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
+        ),
+        memory=providers.List(),
+    )
+
+    doctor_checks: providers.List = providers.List(
+        providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
+        providers.Factory(_named("adapters.django_orm.role_check.RoleReadiness")),
+        providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
+        providers.Factory(_named("adapters.django_orm.readiness.OwnerReadiness")),
+        providers.Factory(
+            _named("adapters.django_orm.connection_budget.ConnectionBudget"),
+            web_workers=settings.provided.web_workers,
+            web_threads=settings.provided.web_threads,
+        ),
+        providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
+    )
+    migrate = providers.Callable(_named("adapters.django_orm.schema.migrate"))
 
     create_product = providers.Singleton(
         CreateProductHandler,

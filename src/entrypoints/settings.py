@@ -60,6 +60,16 @@ class Settings:
         )
 
 
+def adopt(environment: Mapping[str, str]) -> None:
+    """Take these variables as though this process had been started with them; for commands that find a stack."""
+    os.environ.update(environment)
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these variables on top, for a child process."""
+    return {**os.environ, **environment}
+
+
 def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:
     text = env.get(name, str(default))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= maximum:

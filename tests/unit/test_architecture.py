@@ -114,15 +114,16 @@ class TestTheRealTree:
 
 
 class TestAPlantedImport:
-    @pytest.mark.parametrize(("contract", "importer", "imported"), PLANTS)
-    def test_breaks_its_contract(
-        self, copied_tree: Path, contract: str, importer: str, imported: str
-    ) -> None:
-        plant(copied_tree, importer, imported)
+    @pytest.mark.parametrize("contract", CONTRACTS)
+    def test_breaks_its_contract(self, copied_tree: Path, contract: str) -> None:
+        planted = [(importer, imported) for broken, importer, imported in PLANTS if broken == contract]
+        for importer, imported in planted:
+            plant(copied_tree, importer, imported)
         result = lint(copied_tree, "--contract", contract)
         assert result.returncode == 1, result.stdout + result.stderr
         assert "0 kept, 1 broken" in result.stdout
-        assert f"{importer} -> {imported}" in " ".join(result.stdout.split())
+        report = " ".join(result.stdout.split())
+        assert [pair for pair in planted if " -> ".join(pair) not in report] == []
 
     def test_breaks_nothing_where_the_design_allows_it(self, copied_tree: Path) -> None:
         for importer, imported in ALLOWED:

@@ -1,4 +1,4 @@
-"""Starts a child that can't outlive the supervisor, never as root where it mustn't be, with its output in a log."""
+"""Starts a child that can't outlive the supervisor, never as root where it mustn't be, writing to a log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from adapters.embedded.errors import EmbeddedServiceError
 
-# The servers get these and nothing of the caller's environment: no PGDATA, no locale, no proxy gets in their way.
+# The servers get these and nothing of the caller's environment: no PGDATA and no locale gets in their way.
 SERVER_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _TOOL_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -67,9 +67,14 @@ def private_folder(path: Path, account: Account | None) -> None:
 def spawn(command: Command, *, log: int, parent_death_signal: int) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, reading nothing and writing to the descriptor `log`.
 
-    Linux ends it with `parent_death_signal` when the *thread* that called this ends (prctl(2)), so call it from
-    the main thread, or from one that lives as long as the stack. Core files are off for it.
+    Linux ends it with `parent_death_signal` when the *thread* that called this ends (prctl(2)), so call it
+    from the main thread, or from one that lives as long as the stack. Core files are off for it.
     """
+    search_path = None if command.env is None else command.env.get("PATH")
+    if shutil.which(command.argv[0], path=search_path) is None:
+        raise EmbeddedServiceError(
+            f"can't find the program {command.argv[0]}; install it, or put it on the PATH"
+        )
     argv = wrapped(command, parent_death_signal)
     try:
         with _no_core_files():
@@ -91,15 +96,15 @@ def spawn(command: Command, *, log: int, parent_death_signal: int) -> subprocess
 def wrapped(command: Command, parent_death_signal: int) -> list[str]:
     """The command line with the changes of user and the parent-death signal in front of it.
 
-    setpriv does both, in the order that works: a signal set before the change of uid is cleared by it. Doing it
-    in a `preexec_fn` would run Python between fork and exec, which may hang when the caller has threads.
+    setpriv does both, in the order that works: a signal set before the change of uid is cleared by it. A
+    `preexec_fn` would run Python between fork and exec, which may hang when the caller has threads.
     CAP_DAC_OVERRIDE lets `nobody` pass through folders that are root's alone, so that none is opened for it.
     """
     setpriv = shutil.which("setpriv", path=_TOOL_PATH) if sys.platform.startswith("linux") else None
     if setpriv is None:
         if command.account is not None:
             raise EmbeddedServiceError(
-                "starting PostgreSQL as root needs the tool setpriv; install util-linux, or run as an ordinary user"
+                "starting a server as root needs setpriv; install util-linux, or run as an ordinary user"
             )
         return list(command.argv)  # the guard process alone ties it to its parent
     options = [f"--pdeathsig={signal.Signals(parent_death_signal).name.removeprefix('SIG')}"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from application.ports.readiness import NotFit
 
-class EmbeddedServiceError(RuntimeError):
+
+class EmbeddedServiceError(NotFit):
     """An embedded service can't be started, kept up or stopped."""
 
 

@@ -1,8 +1,8 @@
 """A small process that ends the stack's children when the supervisor dies without stopping them.
 
-It holds the read end of a pipe whose write end only the supervisor has: end of file means that the supervisor is
-gone. This works on every Unix, reaches whole process groups, and stands beside the kernel's parent-death signal,
-which Linux alone has and which reaches only direct children.
+It holds the read end of a pipe whose write end only the supervisor has: end of file means that the supervisor
+is gone. This works on every Unix and reaches whole process groups. It stands beside the kernel's parent-death
+signal, which acts at once, but exists on Linux alone and reaches only direct children.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 GUARD_STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
@@ -38,10 +39,10 @@ class ParentGuard:
         if self._entries.pop(pid, None):
             self._send(f"{pid}\n")
 
-    def ensure_running(self) -> None:
-        """Start the guard, or start it again when somebody killed it."""
+    def ensure_running(self) -> bool:
+        """Start the guard, or start it again when somebody killed it; whether that was needed."""
         if self._process is not None and self._process.poll() is None:
-            return
+            return False
         self._discard()
         # Isolated and without site-packages: it must start fast and load nothing but this file.
         self._process = subprocess.Popen(
@@ -54,35 +55,31 @@ class ParentGuard:
             env={},
         )
         self._write("".join(self._entries.values()))
+        return True
 
     def close(self) -> None:
         """Let the guard end; it ends the groups that are still registered."""
         self._discard()
 
     def _send(self, line: str) -> None:
-        before = self._process
-        self.ensure_running()
-        if self._process is before:  # a new guard was told everything already
+        if not self.ensure_running():  # a new guard is told everything
             self._write(line)
 
     def _write(self, text: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        try:
+        # If it died this moment, ensure_running() starts another one and tells it everything.
+        with suppress(BrokenPipeError):
             self._process.stdin.write(text.encode())
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died this moment; ensure_running() starts another one and tells it everything
 
     def _discard(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         if process.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):
                 process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             process.wait(GUARD_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -115,10 +112,8 @@ def guard() -> None:
 
 
 def _signal_leader(pid: int, number: int) -> None:
-    try:
+    with suppress(OSError):
         os.kill(pid, number)
-    except OSError:
-        pass
 
 
 def _group_lives(pid: int) -> bool:
@@ -130,10 +125,8 @@ def _group_lives(pid: int) -> bool:
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass
 
 
 if __name__ == "__main__":

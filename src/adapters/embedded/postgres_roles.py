@@ -1,24 +1,22 @@
 """Creates a database with Holdwater's three roles on any PostgreSQL server, embedded or not.
 
 `holdwater_owner` owns the database and runs migrations; `holdwater_app` and `holdwater_system` are what web,
-workers and background roles log in as: row-level security binds them, for they are neither superuser nor owner
-nor BYPASSRLS. What they may do with tables is granted by the migrations.
+workers and background roles log in as: row-level security binds them, for they are neither superuser nor
+owner nor BYPASSRLS. What they may do with tables is granted by the migrations.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote
 
 import psycopg2
 from psycopg2 import errors, sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extensions import encrypt_password, make_dsn
+from psycopg2.extensions import connection, cursor, encrypt_password, make_dsn
 
 from adapters.embedded.errors import EmbeddedServiceError
 
@@ -28,9 +26,9 @@ SERVER_VERSION_MIN = 17
 CONNECT_TIMEOUT_S = 5
 PREPARE_LOCK = 0x486F6C64  # "Hold": two preparations on one server take turns
 
-# transaction_timeout is the lease of a keyed request: past it the server ends the transaction and its connection.
-# statement_timeout stands below it, so that a slow statement fails as an ordinary error on a connection that can
-# be used again; lock_timeout stands below that, so that waiting for a lock is told from being slow.
+# transaction_timeout is the lease of a keyed request: past it the server ends transaction and connection.
+# statement_timeout stands below it, so that a slow statement fails as an ordinary error on a connection that
+# can be used again; lock_timeout stands below that, so that waiting for a lock is told from being slow.
 # System roles rebuild and purge in long batches: they have no limit for the whole, but may not sit idle.
 ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -83,88 +81,94 @@ def prepare_database(superuser_dsn: str, passwords: RolePasswords, database: str
     Raises EmbeddedServiceError when the server is older than 17 or the name isn't a plain one.
     """
     _require_plain_name(database)
-    with _cursor(superuser_dsn) as cursor:
-        version = cursor.connection.server_version // 10_000
+    with _session(superuser_dsn) as session:
+        version = session.connection.server_version // 10_000
         if version < SERVER_VERSION_MIN:
             raise EmbeddedServiceError(
                 f"the server is PostgreSQL {version}; Holdwater needs {SERVER_VERSION_MIN} or newer"
             )
-        cursor.execute("SELECT pg_advisory_lock(%s)", (PREPARE_LOCK,))  # let go with the connection
+        session.execute("SELECT pg_advisory_lock(%s)", (PREPARE_LOCK,))  # let go with the connection
         for role, password in passwords.by_role().items():
-            _create_role(cursor, role, password)
-        _create_database(cursor, database)
-        _restrict_database(cursor, database)
+            _create_role(session, role, password)
+        _create_database(session, database)
+        _restrict_database(session, database)
 
 
 def drop_database(superuser_dsn: str, database: str) -> None:
-    """Drop a database, its open connections with it; nothing happens when it doesn't exist. The roles stay."""
+    """Drop a database, its open connections with it; nothing happens when there is none. The roles stay."""
     _require_plain_name(database)
-    with _cursor(superuser_dsn) as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+    with _session(superuser_dsn) as session:
+        session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
 
-def connect(dsn: str) -> Connection:
+def connect(dsn: str) -> connection:
     """An autocommit connection to a server on this machine or elsewhere, within CONNECT_TIMEOUT_S seconds."""
-    connection = psycopg2.connect(make_dsn(dsn, connect_timeout=CONNECT_TIMEOUT_S))
-    connection.autocommit = True
-    return connection
+    made = psycopg2.connect(make_dsn(dsn, connect_timeout=CONNECT_TIMEOUT_S))
+    made.autocommit = True
+    return made
 
 
 @contextmanager
-def _cursor(dsn: str) -> Iterator[Cursor]:
+def _session(dsn: str) -> Iterator[cursor]:
     try:
-        connection = connect(dsn)
+        made = connect(dsn)
     except psycopg2.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         raise EmbeddedServiceError(f"can't log in to PostgreSQL as superuser: {reason}") from error
-    with closing(connection), connection.cursor() as cursor:
-        yield cursor
+    with closing(made), made.cursor() as session:
+        try:
+            yield session
+        except errors.InsufficientPrivilege as error:
+            reason = str(error).strip().splitlines()[0]
+            raise EmbeddedServiceError(
+                f"{reason}; preparing a database needs a superuser, or a role with CREATEROLE and CREATEDB"
+            ) from error
 
 
-def _create_role(cursor: Cursor, role: str, password: str) -> None:
+def _create_role(session: cursor, role: str, password: str) -> None:
     name = sql.Identifier(role)
-    cursor.execute(
-        "SELECT rolcanlogin AND NOT (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)"
+    session.execute(
+        "SELECT rolcanlogin AND NOT"
+        " (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)"
         " FROM pg_roles WHERE rolname = %s",
         (role,),
     )
-    row = cursor.fetchone()
+    row = session.fetchone()
     if row is None:
-        cursor.execute(sql.SQL("CREATE ROLE {} " + _ATTRIBUTES).format(name))
+        session.execute(sql.SQL("CREATE ROLE {} " + _ATTRIBUTES).format(name))
     elif not row[0]:
-        cursor.execute(sql.SQL("ALTER ROLE {} " + _ATTRIBUTES).format(name))
-    verifier = encrypt_password(password, role, scope=cursor.connection, algorithm="scram-sha-256")
-    cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(verifier)))
+        session.execute(sql.SQL("ALTER ROLE {} " + _ATTRIBUTES).format(name))
+    verifier = encrypt_password(password, role, scope=session.connection, algorithm="scram-sha-256")
+    session.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(verifier)))
     for setting, value in ROLE_SETTINGS[role].items():
-        cursor.execute(
+        session.execute(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))
         )
 
 
-def _create_database(cursor: Cursor, database: str) -> None:
-    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
-    if cursor.fetchone() is not None:
+def _create_database(session: cursor, database: str) -> None:
+    session.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
+    if session.fetchone() is not None:
         return
     # A managed server's administrator is no superuser and must be able to act as the role it creates for.
-    cursor.execute("SELECT pg_has_role(current_user, %s, 'SET')", (OWNER,))
-    if cursor.fetchone() == (False,):
-        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE").format(sql.Identifier(OWNER)))
+    session.execute("SELECT pg_has_role(current_user, %s, 'SET')", (OWNER,))
+    if session.fetchone() == (False,):
+        session.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE").format(sql.Identifier(OWNER)))
     # The builtin C.UTF-8 sorts alike on every machine, so an index survives a move to another C library.
     create = sql.SQL(
         "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'"
         " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
     ).format(sql.Identifier(database), sql.Identifier(OWNER))
-    try:
-        cursor.execute(create)
-    except errors.DuplicateDatabase:
-        pass  # another one prepared it from another maintenance database, where our lock doesn't reach
+    # Another one may have prepared it from another maintenance database, where our lock doesn't reach.
+    with suppress(errors.DuplicateDatabase):
+        session.execute(create)
 
 
-def _restrict_database(cursor: Cursor, database: str) -> None:
+def _restrict_database(session: cursor, database: str) -> None:
     name = sql.Identifier(database)
-    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    session.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     # TEMPORARY: readings are staged in a temporary table before they are merged.
-    cursor.execute(
+    session.execute(
         sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}").format(
             name, sql.Identifier(APP), sql.Identifier(SYSTEM)
         )

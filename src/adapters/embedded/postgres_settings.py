@@ -44,7 +44,7 @@ def settings_for(machine: Machine) -> dict[str, str]:
     three quarters are meant for a machine of its own.
     """
     memory = machine.memory
-    max_wal = _clamp(min(memory // 4, machine.disk_free // 8), 512 * _MB, 8192 * _MB)
+    max_wal = _clamp(min(memory // 4, machine.disk_free // 8), 512 * _MB, 4096 * _MB)
     settings = {
         # Durable: an answered write survives a power cut.
         "fsync": "on",
@@ -55,8 +55,8 @@ def settings_for(machine: Machine) -> dict[str, str]:
         "effective_cache_size": _megabytes(max(memory // 2, 256 * _MB)),
         "work_mem": _megabytes(_clamp(memory // (16 * MAX_CONNECTIONS), 4 * _MB, 64 * _MB)),
         "maintenance_work_mem": _megabytes(_clamp(memory // 32, 64 * _MB, 1024 * _MB)),
-        # Files of shared memory live in the data directory, where none is left behind by a kill -9; parallel
-        # queries use the part that is set aside in memory, so a container's small /dev/shm is no limit either.
+        # Files of shared memory live in the data directory, so that a kill -9 leaves none behind elsewhere.
+        # Parallel queries use the part that is set aside in memory; a container's small /dev/shm is no limit.
         "dynamic_shared_memory_type": "mmap",
         "min_dynamic_shared_memory": _megabytes(_clamp(memory // 128, 16 * _MB, 256 * _MB)),
         # Write-ahead log: long distances between checkpoints, bounded by a recovery that must end in time.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 POLL_S = 0.05
@@ -44,9 +45,9 @@ def is_same_process(pid: int, recorded: str | None) -> bool:
 def postgres_processes(cluster_name: str, data: Path) -> list[int]:
     """Pids of live PostgreSQL processes of this cluster, the orphans of a killed postmaster included.
 
-    They are known by the command line: PostgreSQL writes cluster_name into every process title, and anyone may
-    read a command line, while reading a working directory of another user needs a right that containers drop.
-    The working directory is looked at too where it can be read, for a server that somebody started by hand.
+    They are known by the command line: PostgreSQL writes cluster_name into every process title, and anyone
+    may read a command line, while another user's working directory needs a right that containers drop. Where
+    that can be read it is looked at too, for a server that somebody started by hand.
     """
     found = []
     for pid, command_line in _command_lines():
@@ -56,6 +57,12 @@ def postgres_processes(cluster_name: str, data: Path) -> list[int]:
         if cluster_name.encode() in command_line or _works_in(pid, data):
             found.append(pid)
     return [pid for pid in found if identity(pid) is not None]
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Signal a process; nothing happens when it has ended or isn't ours to signal."""
+    with suppress(OSError):
+        os.kill(pid, number)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
@@ -91,6 +98,6 @@ def _works_in(pid: int, directory: Path) -> bool:
 
 def _ps(*arguments: str) -> str:
     result = subprocess.run(
-        ["ps", *arguments], capture_output=True, text=True, check=False, timeout=_PS_TIMEOUT_S
+        ["/bin/ps", *arguments], capture_output=True, text=True, check=False, timeout=_PS_TIMEOUT_S
     )
     return result.stdout

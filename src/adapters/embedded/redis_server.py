@@ -17,8 +17,8 @@ from adapters.embedded.child_process import (
     unprivileged_account,
 )
 from adapters.embedded.errors import EmbeddedServiceError
-from adapters.embedded.postgres_settings import Machine
 from adapters.embedded.ports import HOST, PORT_CHOICES_MAX, free_port, port_is_free
+from adapters.embedded.postgres_settings import Machine
 from adapters.embedded.state_directory import StateDirectory, write_private_file
 from adapters.embedded.supervisor import Service
 
@@ -111,7 +111,7 @@ class RedisServer:
             'save ""',
             "appendonly no",
             f"maxmemory {memory}",
-            # A full Redis refuses to write, which is seen; evicting would forget wakes and rate limits in silence.
+            # A full Redis refuses to write, which is seen; evicting would forget wakes and limits in silence.
             "maxmemory-policy noeviction",
             "daemonize no",
             'logfile ""',

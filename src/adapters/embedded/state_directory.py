@@ -61,10 +61,7 @@ class StateDirectory:
                 self.path.mkdir(mode=0o700, exist_ok=True)
             self.logs.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise EmbeddedServiceError(
-                f"can't use the state directory {self.path} ({error.strerror}); "
-                "choose another one or run as the user who owns it"
-            ) from error
+            raise self._unusable(error) from error
 
     @property
     def cluster_name(self) -> str:
@@ -78,8 +75,8 @@ class StateDirectory:
         stored = _read_json(self.secrets_file)
         if not stored and self.postgres_data.exists():
             raise EmbeddedServiceError(
-                f"{self.secrets_file} is missing or empty but {self.postgres_data} exists; bring the file back "
-                "from a backup, or choose another state directory"
+                f"{self.secrets_file} is missing but {self.postgres_data} exists; bring the file back from a "
+                "backup, or choose another state directory"
             )
         names = [entry.name for entry in dataclasses.fields(Secrets)]
         values = {name: stored.get(name) or secrets.token_urlsafe(SECRET_BYTES) for name in names}
@@ -102,7 +99,10 @@ class StateDirectory:
         Raises StackAlreadyRunning, which names the holder's pid.
         """
         self.create()
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,6 +141,12 @@ class StateDirectory:
         with path.open("rb") as log:
             log.seek(max(since, path.stat().st_size - 64_000))
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines_max:])
+
+    def _unusable(self, error: OSError) -> EmbeddedServiceError:
+        return EmbeddedServiceError(
+            f"can't use the state directory {self.path} ({error.strerror}); "
+            "choose another one or run as the user who owns it"
+        )
 
 
 def write_private_file(path: Path, text: str, *, owner: tuple[int, int] | None = None) -> None:

@@ -1,6 +1,7 @@
 """Runs named child processes: starts them in order, watches, restarts, and stops them in reverse.
 
-One thread does it all, the one that calls; the kernel's parent-death signal is bound to it (see child_process).
+One thread does it all, the one that calls; the kernel's parent-death signal is bound to it (see
+child_process).
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
 from adapters.embedded.child_process import Command, spawn
 from adapters.embedded.errors import EmbeddedServiceError, StopRequested
 from adapters.embedded.parent_guard import ParentGuard
-from adapters.embedded.processes import POLL_S
+from adapters.embedded.processes import POLL_S, send_signal
 from adapters.embedded.state_directory import StateDirectory
 
 RESTARTS_MAX = 5  # unexpected deaths of one service within the window; one more stops the stack
@@ -28,6 +29,7 @@ BACK_OFF_MAX_S = 10.0
 START_TRIES_MAX = 60  # of one start whose failures `starts_again` calls passing
 START_TRY_PAUSE_S = 0.5
 KILL_TIMEOUT_S = 10.0
+WATCH_EVERY_S = 0.2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -35,9 +37,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Service:
     """A child process: what to run, when it is ready, how it stops.
 
-    `command` is asked before every start. `starts_again` gets the log's tail of a start that ended before it was
-    ready, and says whether to try once more. `foundation` services stop last, one after the other; the others
-    are all told to stop first and waited for together.
+    `command` is asked before every start. `starts_again` gets the log's tail of a start that ended before it
+    was ready, and says whether to try once more. `foundation` services stop last, one after the other; the
+    others are all told to stop first and waited for together.
     """
 
     name: str
@@ -69,7 +71,7 @@ class Supervisor:
         report: Callable[[str], None] = lambda line: None,
         restarts_max: int = RESTARTS_MAX,
     ) -> None:
-        """`on_change` is called when a pid has changed; `report` gets one line for people about each event."""
+        """`on_change` is called when a pid has changed; `report` gets one line for people about an event."""
         self._state = state
         self._on_change = on_change
         self._report = report
@@ -84,10 +86,18 @@ class Supervisor:
         running = {name: child.process.pid for name, child in self._children.items() if child.process}
         return {"guard": self._guard.pid, **running} if self._guard.pid else running
 
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop_requested
+
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Let SIGINT, SIGTERM and SIGHUP ask for a stop, also while services start. Main thread only."""
-        previous = {number: signal.signal(number, self._on_signal) for number in STOP_SIGNALS}
+        """Let SIGINT, SIGTERM and SIGHUP ask for a stop, also while services start. Main thread only.
+
+        A signal that the caller was started to ignore (`nohup`, a shell's `&`) stays ignored.
+        """
+        heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        previous = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
             yield
         finally:
@@ -101,8 +111,8 @@ class Supervisor:
     def start(self, service: Service) -> None:
         """Start a service and wait until it is ready.
 
-        Raises EmbeddedServiceError with the tail of its log when it ends or isn't ready in time (it is stopped
-        then), and StopRequested after a signal.
+        Raises EmbeddedServiceError with the tail of its log when it ends or isn't ready in time (it is
+        stopped then), and StopRequested after a signal.
         """
         if service.name in self._children:
             raise EmbeddedServiceError(f"there is a child named {service.name} already; choose another name")
@@ -121,13 +131,14 @@ class Supervisor:
         doesn't become ready again.
         """
         while not self._stop_requested:
-            self._guard.ensure_running()
+            if self._guard.ensure_running():
+                self._on_change()
             for child in list(self._children.values()):
                 try:
                     self._watch(child)
                 except StopRequested:
                     return
-            time.sleep(POLL_S)
+            time.sleep(WATCH_EVERY_S)
 
     def stop(self) -> None:
         """Stop all children in reverse order of start, SIGKILL last; then the guard."""
@@ -216,7 +227,7 @@ class Supervisor:
         child.deaths.append(now)
         if len(child.deaths) > self._restarts_max:
             raise EmbeddedServiceError(
-                f"{name} died {len(child.deaths)} times within {RESTART_WINDOW_S:g} s, the last time: {reason}; "
+                f"{name} died {len(child.deaths)} times within {RESTART_WINDOW_S:g} s, at last: {reason}; "
                 f"see {self._state.log_path(name)}, which ends with:\n{self._state.log_tail(name)}"
             )
         pause_s = min(BACK_OFF_FIRST_S * 2 ** (len(child.deaths) - 1), BACK_OFF_MAX_S)
@@ -228,7 +239,7 @@ class Supervisor:
         told_at = time.monotonic()
         for child in children:
             if child.process is not None and child.process.poll() is None:
-                _signal(child.process.pid, child.service.stop_signal)
+                send_signal(child.process.pid, child.service.stop_signal)
         for child in children:
             if child.process is None:
                 continue
@@ -244,17 +255,8 @@ class Supervisor:
     def _bury(self, child: _Child) -> None:
         """Forget a child that has been waited for, and end what it left behind in its process group."""
         if child.process is not None:
-            try:
+            with suppress(OSError):
                 os.killpg(child.process.pid, signal.SIGKILL)
-            except OSError:
-                pass
             self._guard.remove(child.process.pid)
             child.process = None
             self._on_change()
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except OSError:
-        pass

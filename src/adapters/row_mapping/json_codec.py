@@ -19,13 +19,15 @@ Result = TypeVar("Result")
 
 def event_to_data(event: Event) -> dict[str, Any]:
     """The event's own fields; its type, schema version and `occurred_at` stand beside them, not in them."""
-    data: dict[str, Any] = msgspec.to_builtins(event)
+    data: dict[str, Any] = _plain(event)
     del data["occurred_at"]
     return data
 
 
-def event_from_data(wire_name: str, schema_version: int, occurred_at: datetime, data: Mapping[str, Any]) -> Event:
-    """The event of stored data. Raises LookupError for an unknown type, ValueError for data that doesn't fit it."""
+def event_from_data(
+    wire_name: str, schema_version: int, occurred_at: datetime, data: Mapping[str, Any]
+) -> Event:
+    """The event of stored data. LookupError for an unknown type, ValueError for data that doesn't fit."""
     fields = {**data, "occurred_at": occurred_at}
     return msgspec.convert(fields, event_class(wire_name, schema_version))
 
@@ -33,8 +35,8 @@ def event_from_data(wire_name: str, schema_version: int, occurred_at: datetime, 
 def outcome_to_data(outcome: Done[Any] | Refused) -> dict[str, Any]:
     """`{"ok": result}` or `{"refused": {"code": …, "data": …}}`."""
     if isinstance(outcome, Refused):
-        return {"refused": {"code": outcome.code, "data": msgspec.to_builtins(outcome.data)}}
-    return {"ok": msgspec.to_builtins(outcome.result)}
+        return {"refused": {"code": outcome.code, "data": _plain(outcome.data)}}
+    return {"ok": _plain(outcome.result)}
 
 
 def outcome_from_data(data: Mapping[str, Any], result_type: type[Result]) -> Done[Result] | Refused:
@@ -42,3 +44,8 @@ def outcome_from_data(data: Mapping[str, Any], result_type: type[Result]) -> Don
     if "refused" in data:
         return Refused(data["refused"]["code"], data["refused"]["data"])
     return Done(msgspec.convert(data["ok"], result_type))
+
+
+def _plain(value: object) -> Any:
+    # By way of JSON text: `to_builtins` would leave tuples, so data would differ before and after a store.
+    return msgspec.json.decode(msgspec.json.encode(value))

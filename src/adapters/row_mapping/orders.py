@@ -48,7 +48,7 @@ def order_lines_to_rows(order: Order) -> list[Row]:
 
 
 def order_from_row(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> Order:
-    """The order of a row and of its lines' rows, which come in order of their numbers. `total_minor` is derived."""
+    """The order of a row and of its lines' rows, in order of their numbers; `total_minor` is derived."""
     return Order.restore(
         row["id"],
         version=row["version"],

@@ -9,6 +9,7 @@ from application.ports.clock import BackOff, Clock
 from application.ports.read_models import ProductView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from application.run_once import run_once
+from domain.aggregate import ExpectedVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class RenameProduct:
     """Which product, at which version (None: any), and its name from now on; None leaves it as it is."""
 
     sku: str
-    expected_version: int | None
+    expected_version: ExpectedVersion
     name: str | None = None
 
 

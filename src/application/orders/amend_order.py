@@ -10,6 +10,7 @@ from application.ports.clock import BackOff, Clock
 from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from application.run_once import run_once
+from domain.aggregate import ExpectedVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class AmendOrder:
     """What to change; None leaves it as it is. `expected_version` None accepts any version."""
 
     order_id: UUID
-    expected_version: int | None
+    expected_version: ExpectedVersion
     note: str | None = None
     address: str | None = None
 

@@ -10,6 +10,7 @@ from application.ports.clock import BackOff, Clock
 from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from application.run_once import run_once
+from domain.aggregate import ExpectedVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class CancelOrder:
     """Which order, at which version (None: any), and why."""
 
     order_id: UUID
-    expected_version: int | None
+    expected_version: ExpectedVersion
     reason: str
 
 

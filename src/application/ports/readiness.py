@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+class NotFit(Exception):
+    """Something that the service stands on is not as it must be; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check: `problem` is None when it passed; `required` says whether requests fail without it."""

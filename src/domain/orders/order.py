@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -25,6 +25,9 @@ EMAIL_LENGTH_MAX: Final = 254
 NOTE_LENGTH_MAX: Final = 2_000
 ADDRESS_LENGTH_MAX: Final = 1_000
 CANCEL_REASON_LENGTH_MAX: Final = 200
+ORDERED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ORDERED_AT_AHEAD_MAX: Final = timedelta(days=1)
+"""How far ahead of us a caller's clock or calendar may be."""
 
 
 class OrderStatus(StrEnum):
@@ -121,6 +124,8 @@ class Order(Aggregate):
             require_text("email", email, length_max=EMAIL_LENGTH_MAX)
         _require_note_and_address(note, address)
         _require_lines(lines, currency)
+        if ordered_at is not None:
+            _require_ordered_at(ordered_at, at)
         order = cls(id)
         order._record(
             OrderPlaced(
@@ -137,7 +142,7 @@ class Order(Aggregate):
                     for line in lines
                 ),
                 payment_method=payment_method,
-                ordered_at=ordered_at or at,
+                ordered_at=(ordered_at or at).astimezone(UTC),
                 reference=reference,
                 email=email,
                 note=note,
@@ -215,6 +220,16 @@ class Order(Aggregate):
 def _require_note_and_address(note: str, address: str) -> None:
     require_text("note", note, length_max=NOTE_LENGTH_MAX, length_min=0)
     require_text("address", address, length_max=ADDRESS_LENGTH_MAX, length_min=0)
+
+
+def _require_ordered_at(ordered_at: datetime, at: datetime) -> None:
+    if ordered_at.utcoffset() is None:
+        raise InvalidInput(field="ordered_at", problem="must have a time zone, such as Z or +02:00")
+    if not ORDERED_AT_MIN <= ordered_at <= at + ORDERED_AT_AHEAD_MAX:
+        raise InvalidInput(
+            field="ordered_at",
+            problem=f"must lie between {ORDERED_AT_MIN:%Y-%m-%d} and {ORDERED_AT_AHEAD_MAX.days} day ahead",
+        )
 
 
 def _require_lines(lines: Sequence[OrderLine], currency: str) -> None:

@@ -1,0 +1,1 @@
+"""The ports on PostgreSQL through Django: the app with the label "store"."""

@@ -1,0 +1,97 @@
+"""Queries that load whole aggregates, children included, in one message, and what their rows mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypedDict
+from uuid import UUID
+
+import msgspec
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+
+from adapters.django_orm.models import Order as OrderModel
+from adapters.django_orm.models import OrderLine as OrderLineModel
+from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.tenant_session import Row
+from adapters.row_mapping.orders import order_from_row
+from adapters.row_mapping.products import product_from_row
+from adapters.row_mapping.stock_items import stock_item_from_row
+from domain.inventory.product import Product
+from domain.inventory.stock_item import StockItem
+from domain.orders.order import Order
+
+_ORDER_COLUMNS: Final = (
+    "id", "version", "status", "reference", "customer_ref", "currency", "payment_method", "email", "note",
+    "address", "cancel_reason", "ordered_at", "created_at", "updated_at",
+)  # fmt: skip
+_PRODUCT_COLUMNS: Final = ("id", "version", "sku", "name", "created_at", "updated_at")
+_STOCK_ITEM_COLUMNS: Final = (
+    "id", "version", "product_id", "sku", "on_hand", "reserved", "sold", "received", "adjusted", "created_at",
+    "updated_at",
+)  # fmt: skip
+
+STOCK_OF_SKU: Final = (
+    "stock_item s JOIN product p ON p.tenant_id = s.tenant_id AND p.id = s.product_id"
+    " WHERE p.tenant_id = %s AND p.sku = %s AND p.deleted_at IS NULL AND s.deleted_at IS NULL"
+)
+"""The stock of a live product, to stand after FROM; parameters: tenant, SKU."""
+STOCK_ITEM_SELECT: Final = (
+    f"SELECT {', '.join('s.' + column for column in _STOCK_ITEM_COLUMNS)}, ARRAY("  # noqa: S608 - constants
+    "SELECT jsonb_build_object('order_id', r.order_id, 'quantity', r.quantity) FROM stock_reservation r"
+    " WHERE r.tenant_id = s.tenant_id AND r.stock_item_id = s.id ORDER BY r.order_id)"
+    f" FROM {STOCK_OF_SKU}"
+)
+"""The whole stock item of a SKU; its rows are for `stock_item_of`."""
+
+
+class _LineRow(TypedDict):
+    product_id: UUID
+    sku: str
+    quantity: int
+    unit_price_minor: int
+
+
+class _ReservationRow(TypedDict):
+    order_id: UUID
+    quantity: int
+
+
+def order_rows(orders: QuerySet[OrderModel]) -> QuerySet[Any, Any]:
+    """The rows of those orders for `order_of`, each with its lines."""
+    lines = OrderLineModel.objects.filter(tenant_id=OuterRef("tenant_id"), order_id=OuterRef("id"))
+    as_json = JSONObject(**{name: name for name in _LineRow.__annotations__})
+    return orders.annotate(lines=ArraySubquery(lines.order_by("number").values_list(as_json))).values_list(
+        *_ORDER_COLUMNS, "lines"
+    )
+
+
+def product_rows(products: QuerySet[ProductModel]) -> QuerySet[Any, Any]:
+    """The rows of those products for `product_of`."""
+    return products.values_list(*_PRODUCT_COLUMNS)
+
+
+def order_of(row: Row) -> Order:
+    """The order of a row of `order_rows`."""
+    *own, lines = row
+    return order_from_row(_named(_ORDER_COLUMNS, own), _decoded(lines, _LineRow))
+
+
+def product_of(row: Row) -> Product:
+    """The product of a row of `product_rows`."""
+    return product_from_row(_named(_PRODUCT_COLUMNS, row))
+
+
+def stock_item_of(row: Row) -> StockItem:
+    """The stock item of a row of STOCK_ITEM_SELECT."""
+    *own, reservations = row
+    return stock_item_from_row(_named(_STOCK_ITEM_COLUMNS, own), _decoded(reservations, _ReservationRow))
+
+
+def _named(columns: Sequence[str], values: Sequence[Any]) -> Mapping[str, Any]:
+    return dict(zip(columns, values, strict=True))
+
+
+def _decoded(texts: Sequence[str], row_type: Any) -> list[Mapping[str, Any]]:
+    return [msgspec.json.decode(text, type=row_type) for text in texts]

@@ -1,0 +1,44 @@
+"""Whether the server admits as many connections as the configured processes will hold.
+
+psycopg2 under Django has no pool: each thread keeps a connection of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import django.db
+
+from adapters.django_orm.tenant_session import query_of_nobody
+from application.ports.readiness import CheckResult
+from domain.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBudget:
+    """ReadinessCheck: `web_workers` × `web_threads` connections, and `spare` for commands and operators, fit."""
+
+    web_workers: int
+    web_threads: int
+    spare: int = 10
+
+    def __call__(self) -> CheckResult:
+        """See the port."""
+        name = "connection budget"
+        needed = self.web_workers * self.web_threads + self.spare
+        try:
+            ((offered,),) = query_of_nobody(
+                "SELECT current_setting('max_connections')::integer"
+                " - current_setting('superuser_reserved_connections')::integer"
+                " - current_setting('reserved_connections')::integer"
+            )
+        except (DomainError, django.db.Error) as error:
+            return CheckResult(name, required=True, problem=f"could not be asked: {error}")
+        problem = None
+        if needed > offered:
+            problem = (
+                f"{self.web_workers} web workers of {self.web_threads} threads and {self.spare} spare need {needed} "
+                f"connections, the server admits {offered}; raise max_connections, or lower HOLDWATER_WEB_WORKERS "
+                "or HOLDWATER_WEB_THREADS"
+            )
+        return CheckResult(name, required=True, problem=problem)

@@ -1,0 +1,82 @@
+"""Events to the arguments of `append_events`, and rows of the log to events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import uuid_utils.compat
+
+from adapters.django_orm.table_writes import Statement
+from adapters.row_mapping.json_codec import event_from_data, event_to_data
+from application.ports.event_store import RecordedEvent
+from application.ports.unit_of_work import CommandContext
+from domain.event import Event
+
+COLUMNS: Final = (
+    "position, event_id, tenant_id, stream_kind, stream_id, version, actor, correlation_id, causation_id,"
+    " traceparent, type, schema_version, occurred_at, data"
+)
+"""What `recorded_event` expects of a row, in this order."""
+
+_APPEND: Final = (
+    "SELECT append_events(%s, %s, %s, %s, %s, %s::uuid[], %s::text[], %s::uuid[], %s::integer[], %s::text[],"
+    " %s::integer[], %s::timestamptz[], %s::jsonb[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event and its place in its stream."""
+
+    stream_kind: str
+    stream_id: UUID
+    version: int
+    event: Event
+
+
+def append_statement(context: CommandContext, events: Sequence[NewEvent]) -> Statement:
+    """Append the events in their order, in one call; each gets an id of its own."""
+    return Statement(
+        _APPEND,
+        (
+            context.tenant_id,
+            context.actor,
+            context.correlation_id,
+            context.causation_id,
+            context.traceparent,
+            # As text: psycopg2 quotes a list of strings in C, one of UUIDs in Python.
+            [str(uuid_utils.compat.uuid7()) for _ in events],
+            [new.stream_kind for new in events],
+            [str(new.stream_id) for new in events],
+            [new.version for new in events],
+            [new.event.wire_name for new in events],
+            [new.event.schema_version for new in events],
+            [new.event.occurred_at for new in events],
+            [msgspec.json.encode(event_to_data(new.event)).decode() for new in events],
+        ),
+    )
+
+
+def recorded_event(row: Sequence[Any]) -> RecordedEvent:
+    """The event of a row of COLUMNS. Raises LookupError for a type that this code doesn't know."""
+    *place, type_, schema_version, occurred_at, data = row
+    position, event_id, tenant_id, kind, stream_id, version, actor, correlation, causation, traceparent = (
+        place
+    )
+    return RecordedEvent(
+        position=position,
+        event_id=event_id,
+        tenant_id=tenant_id,
+        stream_kind=kind,
+        stream_id=stream_id,
+        version=version,
+        actor=actor,
+        correlation_id=correlation,
+        causation_id=causation,
+        traceparent=traceparent,
+        event=event_from_data(type_, schema_version, occurred_at, msgspec.json.decode(data)),
+    )

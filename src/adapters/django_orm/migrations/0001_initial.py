@@ -1,0 +1,484 @@
+"""The first schema: products, stock, orders, events, request keys, access; row-level security at once."""
+
+from __future__ import annotations
+
+import django.contrib.postgres.fields
+import django.db.models.expressions
+from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+from adapters.django_orm.access_rules import apply_access_rules
+from adapters.django_orm.migrations import _access_0001 as access
+from adapters.django_orm.migrations import _schema_0001 as schema
+
+
+def _apply_access_rules(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    apply_access_rules(schema_editor.connection)
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="IdempotencyRecord",
+            fields=[
+                ("actor", models.CharField(max_length=100)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.BinaryField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "actor",
+                        "key",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("created_at", models.DateTimeField()),
+                ("outcome", models.JSONField(null=True)),
+            ],
+            options={
+                "db_table": "idempotency_record",
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="AccessToken",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("owner", models.CharField(max_length=100)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None),
+                ),
+                ("secret_hash", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "db_table": "access_token",
+                "constraints": [
+                    models.UniqueConstraint(fields=("secret_hash",), name="access_token_secret_unique")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Order",
+            fields=[
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.IntegerField()),
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("deletion_id", models.UUIDField(null=True)),
+                ("deleted_by", models.CharField(max_length=100, null=True)),
+                ("deletion_reason", models.CharField(max_length=200, null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("status", models.CharField(max_length=20)),
+                ("reference", models.CharField(max_length=100, null=True)),
+                ("customer_ref", models.CharField(max_length=100)),
+                ("currency", models.CharField(max_length=3)),
+                ("total_minor", models.BigIntegerField()),
+                ("payment_method", models.CharField(max_length=100)),
+                ("email", models.CharField(max_length=254, null=True)),
+                ("note", models.CharField(max_length=2000)),
+                ("address", models.CharField(max_length=1000)),
+                ("cancel_reason", models.CharField(max_length=200, null=True)),
+                ("ordered_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "customer_order",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["tenant_id", "created_at", "id"], name="customer_order_by_age"),
+                    models.Index(
+                        fields=["tenant_id", "customer_ref", "created_at", "id"],
+                        name="customer_order_by_customer",
+                    ),
+                    models.Index(
+                        fields=["tenant_id", "status", "created_at", "id"], name="customer_order_by_status"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="order_version_from_1"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("deleted_at__isnull", True),
+                                ("deleted_by__isnull", True),
+                                ("deletion_id__isnull", True),
+                                ("deletion_reason__isnull", True),
+                            ),
+                            models.Q(
+                                ("deleted_at__isnull", False),
+                                ("deleted_by__isnull", False),
+                                ("deletion_id__isnull", False),
+                                ("deletion_reason__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="order_deletion_whole",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at__isnull", True), ("reference__isnull", False)),
+                        fields=("tenant_id", "reference"),
+                        name="customer_order_reference_unique",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "pending",
+                                    "awaiting_payment",
+                                    "confirmed",
+                                    "shipped",
+                                    "delivered",
+                                    "cancelled",
+                                ],
+                            )
+                        ),
+                        name="customer_order_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("total_minor__gte", 0), ("total_minor__lte", 1000000000000000)),
+                        name="customer_order_total_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("cancel_reason__isnull", False), ("status", "cancelled")),
+                            models.Q(
+                                models.Q(("status", "cancelled"), _negated=True),
+                                ("cancel_reason__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="customer_order_reason_if_cancelled",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="OrderLine",
+            fields=[
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("deletion_id", models.UUIDField(null=True)),
+                ("deleted_by", models.CharField(max_length=100, null=True)),
+                ("deletion_reason", models.CharField(max_length=200, null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "order_id",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("order_id", models.UUIDField()),
+                ("number", models.IntegerField()),
+                ("product_id", models.UUIDField()),
+                ("sku", models.CharField(max_length=64)),
+                ("quantity", models.IntegerField()),
+                ("unit_price_minor", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "order_line",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("deleted_at__isnull", True),
+                                ("deleted_by__isnull", True),
+                                ("deletion_id__isnull", True),
+                                ("deletion_reason__isnull", True),
+                            ),
+                            models.Q(
+                                ("deleted_at__isnull", False),
+                                ("deleted_by__isnull", False),
+                                ("deletion_id__isnull", False),
+                                ("deletion_reason__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="orderline_deletion_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("number__gte", 1), ("quantity__gte", 1), ("quantity__lte", 1000000)
+                        ),
+                        name="order_line_quantity_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("unit_price_minor__gte", 0), ("unit_price_minor__lte", 1000000000000000)
+                        ),
+                        name="order_line_price_in_range",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Product",
+            fields=[
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.IntegerField()),
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("deletion_id", models.UUIDField(null=True)),
+                ("deleted_by", models.CharField(max_length=100, null=True)),
+                ("deletion_reason", models.CharField(max_length=200, null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("sku", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=200)),
+            ],
+            options={
+                "db_table": "product",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["tenant_id", "created_at", "id"], name="product_by_age"),
+                    models.Index(
+                        condition=models.Q(("deleted_at__isnull", False)),
+                        fields=["tenant_id", "sku", "deleted_at"],
+                        name="product_deleted_by_sku",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="product_version_from_1"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("deleted_at__isnull", True),
+                                ("deleted_by__isnull", True),
+                                ("deletion_id__isnull", True),
+                                ("deletion_reason__isnull", True),
+                            ),
+                            models.Q(
+                                ("deleted_at__isnull", False),
+                                ("deleted_by__isnull", False),
+                                ("deletion_id__isnull", False),
+                                ("deletion_reason__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="product_deletion_whole",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at__isnull", True)),
+                        fields=("tenant_id", "sku"),
+                        name="product_sku_unique",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StockItem",
+            fields=[
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.IntegerField()),
+                ("deleted_at", models.DateTimeField(null=True)),
+                ("deletion_id", models.UUIDField(null=True)),
+                ("deleted_by", models.CharField(max_length=100, null=True)),
+                ("deletion_reason", models.CharField(max_length=200, null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("product_id", models.UUIDField()),
+                ("sku", models.CharField(max_length=64)),
+                ("on_hand", models.BigIntegerField()),
+                ("reserved", models.BigIntegerField()),
+                ("sold", models.BigIntegerField()),
+                ("received", models.BigIntegerField()),
+                ("adjusted", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "stock_item",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="stockitem_version_from_1"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("deleted_at__isnull", True),
+                                ("deleted_by__isnull", True),
+                                ("deletion_id__isnull", True),
+                                ("deletion_reason__isnull", True),
+                            ),
+                            models.Q(
+                                ("deleted_at__isnull", False),
+                                ("deleted_by__isnull", False),
+                                ("deletion_id__isnull", False),
+                                ("deletion_reason__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="stockitem_deletion_whole",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant_id", "product_id"), name="stock_item_product_unique"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("on_hand__gte", 0), ("received__gte", 0), ("reserved__gte", 0), ("sold__gte", 0)
+                        ),
+                        name="stock_item_figures_from_0",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "received",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("on_hand"), "+", models.F("reserved")
+                                        ),
+                                        "+",
+                                        models.F("sold"),
+                                    ),
+                                    "-",
+                                    models.F("adjusted"),
+                                ),
+                            )
+                        ),
+                        name="stock_item_conserved",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StockReservation",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "stock_item_id",
+                        "order_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("stock_item_id", models.UUIDField()),
+                ("order_id", models.UUIDField()),
+                ("quantity", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "stock_reservation",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1)), name="stock_reservation_quantity_from_1"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StoredEvent",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("position", models.BigIntegerField()),
+                ("event_id", models.UUIDField()),
+                ("stream_kind", models.CharField(max_length=100)),
+                ("stream_id", models.UUIDField()),
+                ("version", models.IntegerField()),
+                ("type", models.CharField(max_length=100)),
+                ("schema_version", models.IntegerField()),
+                ("occurred_at", models.DateTimeField()),
+                ("actor", models.CharField(max_length=100)),
+                ("correlation_id", models.TextField()),
+                ("causation_id", models.TextField()),
+                ("traceparent", models.TextField(null=True)),
+                ("data", models.JSONField()),
+            ],
+            options={
+                "db_table": "event",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant_id", "stream_id", "version"), name="event_stream_version_unique"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="event_version_from_1"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Tenant",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "tenant",
+                "constraints": [models.UniqueConstraint(fields=("name",), name="tenant_name_unique")],
+            },
+        ),
+        migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),
+        migrations.RunSQL(schema.EVENT_ORDER, schema.DROP_EVENT_ORDER),
+        migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),
+        migrations.RunSQL(schema.GUARDS, schema.DROP_GUARDS),
+        migrations.RunSQL(schema.ACCESS, schema.DROP_ACCESS),
+        migrations.RunSQL(access.FOR_EVERYBODY, migrations.RunSQL.noop),
+        # Dropping the tables drops their policies and grants.
+        migrations.RunPython(_apply_access_rules, migrations.RunPython.noop),
+    ]

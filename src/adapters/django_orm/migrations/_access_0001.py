@@ -1,0 +1,100 @@
+"""Row-level security and grants of the first migration, for the roles that exist; may be applied again at
+any time.
+
+A role that is made later gets its rights by the next `holdwater migrate`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APP_ROLE: Final = "holdwater_app"
+SYSTEM_ROLE: Final = "holdwater_system"
+
+TENANT_TABLES: Final = (
+    "access_token",
+    "product",
+    "stock_item",
+    "stock_reservation",
+    "customer_order",
+    "order_line",
+    "event",
+    "idempotency_record",
+)
+"""Every table with a tenant_id."""
+
+_DELETION: Final = "deleted_at, deletion_id, deleted_by, deletion_reason"
+_APP_RIGHTS: Final = {
+    "product": f"SELECT, INSERT, UPDATE (version, name, updated_at, {_DELETION})",
+    "stock_item": "SELECT, INSERT, "
+    f"UPDATE (version, on_hand, reserved, sold, received, adjusted, updated_at, {_DELETION})",
+    "stock_reservation": "SELECT, INSERT, DELETE",
+    "customer_order": "SELECT, INSERT, "
+    f"UPDATE (version, status, note, address, cancel_reason, updated_at, {_DELETION})",
+    "order_line": f"SELECT, INSERT, UPDATE ({_DELETION})",
+    "event": "SELECT, INSERT",
+    "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
+    "django_migrations": "SELECT",
+}
+_SYSTEM_RIGHTS: Final = {
+    "tenant": "SELECT",
+    "product": "SELECT",
+    "stock_item": "SELECT",
+    "stock_reservation": "SELECT",
+    "customer_order": "SELECT",
+    "order_line": "SELECT",
+    "event": "SELECT",
+    "idempotency_record": "SELECT, DELETE",
+    "django_migrations": "SELECT",
+}
+
+# A transaction that set a tenant leaves '' behind, not NULL, hence nullif.
+_OWN_ROWS: Final = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
+
+FOR_EVERYBODY: Final = "\n".join(
+    (
+        *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;" for table in TENANT_TABLES),
+        "REVOKE ALL ON FUNCTION authenticate_token(bytea) FROM PUBLIC;",
+    )
+)
+
+
+def _policy(table: str, role: str, condition: str, *, writes: bool) -> str:
+    command = f"FOR ALL TO {role} USING ({condition}) WITH CHECK ({condition})"
+    if not writes:
+        command = f"FOR SELECT TO {role} USING ({condition})"
+    return f"DROP POLICY IF EXISTS {role} ON {table}; CREATE POLICY {role} ON {table} {command};"
+
+
+def _grants(role: str, rights: dict[str, str]) -> list[str]:
+    return [f"GRANT {right} ON {table} TO {role};" for table, right in rights.items()]
+
+
+FOR_ROLE: Final = {
+    APP_ROLE: "\n".join(
+        (
+            f"GRANT USAGE ON SCHEMA public TO {APP_ROLE};",
+            *(
+                _policy(table, APP_ROLE, _OWN_ROWS, writes=True)
+                for table in TENANT_TABLES
+                if table in _APP_RIGHTS
+            ),
+            *_grants(APP_ROLE, _APP_RIGHTS),
+            # nextval needs USAGE, reading last_value needs SELECT.
+            f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {APP_ROLE};",
+            f"GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO {APP_ROLE};",
+        )
+    ),
+    SYSTEM_ROLE: "\n".join(
+        (
+            f"GRANT USAGE ON SCHEMA public TO {SYSTEM_ROLE};",
+            *(
+                _policy(table, SYSTEM_ROLE, "true", writes=table == "idempotency_record")
+                for table in TENANT_TABLES
+                if table in _SYSTEM_RIGHTS
+            ),
+            *_grants(SYSTEM_ROLE, _SYSTEM_RIGHTS),
+            f"GRANT SELECT ON SEQUENCE event_position TO {SYSTEM_ROLE};",
+        )
+    ),
+}

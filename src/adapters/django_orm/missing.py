@@ -1,0 +1,34 @@
+"""Why a row is not there: it never was, or it has been deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from adapters.django_orm.models import Order as OrderModel
+from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.tenant_session import Row, compiled
+from domain.errors import DomainError, Gone, NotFound
+from domain.inventory.product import Product
+from domain.orders.order import Order
+
+Query = Callable[[str, tuple[object, ...]], list[Row]]
+
+
+def missing_order(query: Query, tenant_id: UUID, order_id: UUID) -> DomainError:
+    """NotFound, or Gone with the version at which the order was deleted."""
+    deleted = OrderModel.objects.only_deleted().filter(tenant_id=tenant_id, id=order_id)
+    return _refusal(query(*compiled(deleted.values_list("version"))), Order.kind, str(order_id))
+
+
+def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
+    """NotFound, or Gone with the version at which the latest product of that SKU was deleted."""
+    deleted = ProductModel.objects.only_deleted().filter(tenant_id=tenant_id, sku=sku)
+    latest = deleted.order_by("-deleted_at").values_list("version")[:1]
+    return _refusal(query(*compiled(latest)), Product.kind, sku)
+
+
+def _refusal(versions: list[Row], kind: str, id_: str) -> DomainError:
+    if versions:
+        return Gone(kind=kind, id=id_, current_version=versions[0][0])
+    return NotFound(kind=kind, id=id_)

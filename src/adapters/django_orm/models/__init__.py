@@ -1,0 +1,21 @@
+"""The tables as Django sees them: schema alone, but for the QuerySets and Managers of soft deletion."""
+
+from __future__ import annotations
+
+from adapters.django_orm.models.access import AccessToken, Tenant
+from adapters.django_orm.models.events import StoredEvent
+from adapters.django_orm.models.idempotency import IdempotencyRecord
+from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
+from adapters.django_orm.models.orders import Order, OrderLine
+
+__all__ = [
+    "AccessToken",
+    "IdempotencyRecord",
+    "Order",
+    "OrderLine",
+    "Product",
+    "StockItem",
+    "StockReservation",
+    "StoredEvent",
+    "Tenant",
+]

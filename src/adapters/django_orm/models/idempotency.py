@@ -1,0 +1,23 @@
+"""Requests that were carried out once."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from adapters.django_orm.models.abstract import IdempotentModel
+
+
+class IdempotencyRecord(IdempotentModel):
+    """One row a request key; claimed by the database function `claim_request`.
+
+    `outcome` is NULL only inside the transaction that claimed the key: both commit together (H9).
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "actor", "key")
+    tenant_id = models.UUIDField()
+    created_at = models.DateTimeField()
+    outcome = models.JSONField(null=True)
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        db_table = "idempotency_record"

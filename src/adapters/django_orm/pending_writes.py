@@ -1,0 +1,205 @@
+"""What a transaction has saved and not yet written, and how it is written: one message for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from uuid import UUID
+
+import django.db
+
+from adapters.django_orm.error_translation import (
+    STALE_WRITE,
+    UNIQUE_VIOLATION,
+    constraint_name,
+    sqlstate,
+)
+from adapters.django_orm.event_rows import NewEvent, append_statement
+from adapters.django_orm.table_writes import Statement
+from adapters.django_orm.tenant_session import TenantSession
+from application.ports.unit_of_work import CommandContext
+from domain.aggregate import Aggregate
+from domain.errors import DomainError, StaleObjectError
+from domain.event import Event
+from domain.inventory.product import Product, SkuTaken
+from domain.orders.order import Order, ReferenceTaken
+
+_SAVEPOINT: Final = "before_writes"
+
+Saved = TypeVar("Saved", bound=Aggregate)
+Key = tuple[str, UUID]
+StatementsOf = Callable[[Saved, int, tuple[Event, ...]], Sequence[Statement]]
+"""The statements that write an aggregate over a stored version, given the events since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One stream's share of a flush, as it was when saved; `unique` is a value that others may have taken."""
+
+    kind: str
+    id: UUID
+    stored_version: int
+    statements: tuple[Statement, ...]
+    events: tuple[Event, ...]
+    unique: str | None
+
+
+class PendingWrites:
+    """The aggregates that a transaction has met, and the writes that it has enlisted."""
+
+    def __init__(self, session: TenantSession, context: CommandContext) -> None:
+        self._session = session
+        self._context = context
+        self._loaded: list[Aggregate] = []
+        self._saved: dict[int, Aggregate] = {}
+        self._pending: dict[Key, _Write] = {}
+        self._written_versions: dict[Key, int] = {}
+        self._has_savepoint = False
+        self._was_refused = False
+
+    def loaded(self, aggregate: Saved) -> Saved:
+        """Remember an aggregate that was read; a rollback spends it."""
+        self._loaded.append(aggregate)
+        return aggregate
+
+    def save(self, aggregate: Saved, statements_of: StatementsOf[Saved]) -> None:
+        """Enlist the aggregate as it is now. Raises AggregateSpent."""
+        aggregate.require_unspent()
+        self._saved[id(aggregate)] = aggregate
+        key = (aggregate.kind, aggregate.id)
+        stored_version = self._written_versions.get(key, aggregate.stored_version)
+        events = aggregate.pending_events[stored_version - aggregate.stored_version :]
+        if not events:
+            return
+        unique = None
+        if stored_version == 0:
+            unique = getattr(aggregate, "sku" if isinstance(aggregate, Product) else "reference", None)
+        self._pending[key] = _Write(
+            *key, stored_version, tuple(statements_of(aggregate, stored_version, events)), events, unique
+        )
+
+    def append(self, kind: str, stream_id: UUID, expected_version: int, events: Sequence[Event]) -> None:
+        """Enlist events of a stream that no aggregate of this transaction stands for."""
+        if not events:
+            return
+        key = (kind, stream_id)
+        earlier = self._pending.get(key)
+        if earlier is not None:
+            if earlier.stored_version + len(earlier.events) != expected_version:
+                raise StaleObjectError(
+                    kind=kind, id=str(stream_id), current_version=earlier.stored_version + len(earlier.events)
+                )
+            self._pending[key] = _Write(
+                *key, earlier.stored_version, earlier.statements, (*earlier.events, *events), earlier.unique
+            )
+            return
+        guard = Statement(
+            "SELECT require_written((SELECT (coalesce(max(version), 0) = %s)::integer FROM event"
+            " WHERE tenant_id = %s AND stream_id = %s), %s, %s)",
+            (expected_version, self._context.tenant_id, stream_id, kind, stream_id),
+        )
+        self._pending[key] = _Write(*key, expected_version, (guard,), tuple(events), None)
+
+    def flush(self) -> None:
+        """Write what is enlisted, in (kind, id) order, events last, in one message to the server.
+
+        Raises StaleObjectError, SkuTaken, ReferenceTaken.
+        """
+        if self._was_refused:
+            raise RuntimeError("a write was refused before; discard the writes or leave by the exception")
+        writes = [self._pending[key] for key in sorted(self._pending)]
+        if not writes:
+            return
+        appended = append_statement(self._context, _new_events(writes))
+        statements = [statement for write in writes for statement in write.statements]
+        if not self._has_savepoint:
+            statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
+        self._has_savepoint = True
+        statements.append(appended)
+        try:
+            self._session.query(
+                "; ".join(statement.sql for statement in statements),
+                [param for statement in statements for param in statement.params],
+            )
+        except django.db.Error as error:
+            self._was_refused = True
+            refusal = self._refusal(error, writes)
+            if refusal is None:
+                raise
+            raise refusal from error
+        for write in writes:
+            self._written_versions[write.kind, write.id] = write.stored_version + len(write.events)
+        self._pending.clear()
+
+    def discard(self) -> None:
+        """Undo what was written, forget what was enlisted, and spend what was saved."""
+        if self._has_savepoint:
+            self._session.query(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        self._was_refused = False
+        self._pending.clear()
+        self._written_versions.clear()
+        for aggregate in self._saved.values():
+            aggregate.mark_spent()
+        self._saved.clear()
+
+    def committed(self) -> None:
+        """The transaction is committed: what was saved has nothing pending any more."""
+        for aggregate in self._saved.values():
+            aggregate.mark_stored()
+
+    def rolled_back(self) -> None:
+        """The transaction is gone: what was loaded or saved says what never happened."""
+        for aggregate in (*self._loaded, *self._saved.values()):
+            aggregate.mark_spent()
+
+    def _refusal(self, error: django.db.Error, writes: Sequence[_Write]) -> DomainError | None:
+        state, constraint = sqlstate(error), constraint_name(error) or ""
+        if state == STALE_WRITE:
+            kind, _, id_ = error.__cause__.diag.message_detail.partition(" ")  # type: ignore[union-attr]
+            return self._stale(kind, UUID(id_))
+        if state != UNIQUE_VIOLATION:
+            return None
+        if constraint == "product_sku_unique":
+            return SkuTaken(sku=self._taken("product", "sku", _uniques(writes, Product.kind)))
+        if constraint == "customer_order_reference_unique":
+            references = _uniques(writes, Order.kind)
+            return ReferenceTaken(reference=self._taken("customer_order", "reference", references))
+        # An id or a place in a stream that is taken: the first of the writes whose stream has moved on.
+        for write in writes:
+            refusal = self._stale(write.kind, write.id)
+            if (refusal.data["current_version"] or 0) != write.stored_version:
+                return refusal
+        return None
+
+    def _taken(self, table: str, column: str, values: list[str]) -> str:
+        """Which of the values another live row has. If none: two of this flush's own rows have the same."""
+        if len(values) == 1:
+            return values[0]
+        rows = self._session.query(
+            f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; SELECT {column} FROM {table}"  # noqa: S608 - constants of this file
+            f" WHERE tenant_id = %s AND {column} = ANY(%s) AND deleted_at IS NULL ORDER BY {column} LIMIT 1",
+            (self._context.tenant_id, values),
+        )
+        return rows[0][0] if rows else next(value for value in values if values.count(value) > 1)
+
+    def _stale(self, kind: str, id_: UUID) -> StaleObjectError:
+        """The refusal, with the version at which the stream stands now; None if there is no such stream."""
+        ((version,),) = self._session.query(
+            f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; SELECT max(version) FROM event"  # noqa: S608 - a constant
+            " WHERE tenant_id = %s AND stream_id = %s",
+            (self._context.tenant_id, id_),
+        )
+        return StaleObjectError(kind=kind, id=str(id_), current_version=version)
+
+
+def _uniques(writes: Sequence[_Write], kind: str) -> list[str]:
+    return [write.unique for write in writes if write.kind == kind and write.unique is not None]
+
+
+def _new_events(writes: Sequence[_Write]) -> list[NewEvent]:
+    return [
+        NewEvent(write.kind, write.id, version, event)
+        for write in writes
+        for version, event in enumerate(write.events, start=write.stored_version + 1)
+    ]

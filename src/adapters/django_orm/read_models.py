@@ -1,0 +1,161 @@
+"""The views of one tenant, read from PostgreSQL; each answer comes with one message to the server."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
+
+from adapters.django_orm.aggregate_rows import (
+    STOCK_OF_SKU,
+    order_of,
+    order_rows,
+    product_of,
+    product_rows,
+)
+from adapters.django_orm.event_rows import COLUMNS, recorded_event
+from adapters.django_orm.missing import missing_order, missing_product
+from adapters.django_orm.models import Order as OrderModel
+from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.tenant_session import Row, compiled, query_once
+from adapters.row_mapping.json_codec import event_to_data
+from application.ports.event_store import RecordedEvent
+from application.ports.read_models import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    EventView,
+    OrderFilter,
+    OrderView,
+    Page,
+    PageKey,
+    ProductView,
+    StockView,
+)
+from domain.orders.order import Order
+
+
+class DjangoReadModels:
+    """ReadModels; every method is one statement, so it is one snapshot."""
+
+    def __init__(self, tenant_id: UUID) -> None:
+        self._tenant_id = tenant_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing is held between two queries."""
+
+    def order(self, order_id: UUID) -> OrderView:
+        """See the port."""
+        rows = self._query(*compiled(order_rows(self._orders.filter(id=order_id))))
+        if not rows:
+            raise missing_order(self._query, self._tenant_id, order_id)
+        return OrderView.of(order_of(rows[0]))
+
+    def orders(
+        self, wanted: OrderFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
+    ) -> Page[OrderView]:
+        """See the port."""
+        orders = self._orders
+        if wanted.status is not None:
+            orders = orders.filter(status=wanted.status.value)
+        if wanted.customer_ref is not None:
+            orders = orders.filter(customer_ref=wanted.customer_ref)
+        if wanted.created_from is not None:
+            orders = orders.filter(created_at__gte=wanted.created_from)
+        if wanted.created_to is not None:
+            orders = orders.filter(created_at__lt=wanted.created_to)
+        rows = self._query(*compiled(_page(order_rows(orders), after, limit)))
+        views = tuple(OrderView.of(order_of(row)) for row in rows)
+        return _page_of(views, limit)
+
+    def order_events(
+        self, order_id: UUID, *, after_version: int = 0, limit: int = PAGE_DEFAULT
+    ) -> tuple[EventView, ...]:
+        """See the port."""
+        rows = self._query(
+            f"SELECT {COLUMNS} FROM event WHERE tenant_id = %s AND stream_id = %s AND stream_kind = %s"  # noqa: S608
+            " AND version > %s ORDER BY version LIMIT %s",
+            (self._tenant_id, order_id, Order.kind, after_version, _bounded(limit)),
+        )
+        if not rows and not self._query(*compiled(self._orders.filter(id=order_id).values_list("version"))):
+            raise missing_order(self._query, self._tenant_id, order_id)
+        return tuple(_event_view(recorded_event(row)) for row in rows)
+
+    def product(self, sku: str) -> ProductView:
+        """See the port."""
+        rows = self._query(*compiled(product_rows(self._products.filter(sku=sku))))
+        if not rows:
+            raise missing_product(self._query, self._tenant_id, sku)
+        return ProductView.of(product_of(rows[0]))
+
+    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
+        """See the port."""
+        rows = self._query(*compiled(_page(product_rows(self._products), after, limit)))
+        return _page_of(tuple(ProductView.of(product_of(row)) for row in rows), limit)
+
+    def stock(self, sku: str) -> StockView:
+        """See the port."""
+        columns = [field.name for field in fields(StockView)]
+        rows = self._query(
+            f"SELECT {', '.join('s.' + column for column in columns)} FROM {STOCK_OF_SKU}",  # noqa: S608
+            (self._tenant_id, sku),
+        )
+        if not rows:
+            raise missing_product(self._query, self._tenant_id, sku)
+        return StockView(**dict(zip(columns, rows[0], strict=True)))
+
+    @property
+    def _orders(self) -> QuerySet[OrderModel]:
+        return OrderModel.objects.filter(tenant_id=self._tenant_id)
+
+    @property
+    def _products(self) -> QuerySet[ProductModel]:
+        return ProductModel.objects.filter(tenant_id=self._tenant_id)
+
+    def _query(self, sql: str, params: tuple[object, ...]) -> list[Row]:
+        return query_once(self._tenant_id, sql, params)
+
+
+def _page(rows: QuerySet[Any, Any], after: PageKey | None, limit: int) -> QuerySet[Any, Any]:
+    """Newest first beyond `after`; one row more than asked for, which tells whether there is a next page."""
+    if after is not None:
+        # Compared as one value, which an index on (…, created_at, id) answers by one descent (A3).
+        beyond = RawSQL("(created_at, id) < (%s, %s)", (after.created_at, after.id), BooleanField())
+        rows = rows.filter(beyond)
+    return rows.order_by("-created_at", "-id")[: _bounded(limit) + 1]
+
+
+def _page_of(views: tuple[Any, ...], limit: int) -> Page[Any]:
+    size = _bounded(limit)
+    items = views[:size]
+    has_more = len(views) > size and size > 0
+    return Page(items, PageKey(items[-1].created_at, items[-1].id) if has_more else None)
+
+
+def _bounded(limit: int) -> int:
+    return max(0, min(limit, PAGE_MAX))
+
+
+def _event_view(recorded: RecordedEvent) -> EventView:
+    return EventView(
+        position=recorded.position,
+        event_id=recorded.event_id,
+        type=recorded.event.wire_name,
+        schema_version=recorded.event.schema_version,
+        stream_id=recorded.stream_id,
+        version=recorded.version,
+        occurred_at=recorded.event.occurred_at,
+        actor=recorded.actor,
+        correlation_id=recorded.correlation_id,
+        causation_id=recorded.causation_id,
+        traceparent=recorded.traceparent,
+        data=event_to_data(recorded.event),
+    )

@@ -1,0 +1,99 @@
+"""One business transaction on PostgreSQL."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from adapters.django_orm import idempotency
+from adapters.django_orm.event_store import DjangoEventStore
+from adapters.django_orm.pending_writes import PendingWrites
+from adapters.django_orm.repositories import (
+    DjangoOrderRepository,
+    DjangoProductRepository,
+    DjangoStockItemRepository,
+)
+from adapters.django_orm.table_writes import Statement
+from adapters.django_orm.tenant_session import TenantSession
+from application.ports.unit_of_work import CommandContext
+from domain.idempotency import Done, Refused, RequestKey
+
+Result = TypeVar("Result")
+
+
+class DjangoUnitOfWork:
+    """UnitOfWork on the connection of the thread that enters it.
+
+    A keyed command that reads once costs four messages to the server: begin and claim; read; all writes with
+    their events; outcome and commit. The lease of the key is the server's `transaction_timeout` (H10).
+    """
+
+    orders: DjangoOrderRepository
+    products: DjangoProductRepository
+    stock_items: DjangoStockItemRepository
+    events: DjangoEventStore
+
+    def __init__(self, context: CommandContext) -> None:
+        self._context = context
+        self._was_entered = False
+        self._claimed: RequestKey | None = None
+        self._settlement: Statement | None = None
+
+    def __enter__(self) -> Self:
+        if self._was_entered:
+            raise RuntimeError("a unit of work is used once; open another")
+        self._was_entered = True
+        tenant_id = self._context.tenant_id
+        self._session = TenantSession(tenant_id)
+        self._writes = PendingWrites(self._session, self._context)
+        parts = (self._session, tenant_id, self._writes)
+        self.orders = DjangoOrderRepository(*parts)
+        self.products = DjangoProductRepository(*parts)
+        self.stock_items = DjangoStockItemRepository(*parts)
+        self.events = DjangoEventStore(*parts)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        is_committed = False
+        try:
+            if exc_type is None:
+                self._commit()
+                is_committed = True
+        finally:
+            if is_committed:
+                self._writes.committed()
+            else:
+                self._writes.rolled_back()
+                self._session.roll_back()
+
+    def once(self, request: RequestKey, result_type: type[Result]) -> Done[Result] | Refused | None:
+        """See the port."""
+        stored = idempotency.claim(self._session, self._context, request, result_type)
+        if stored is None:
+            self._claimed = request
+        return stored
+
+    def settle(self, outcome: Done[Any] | Refused) -> None:
+        """See the port. Sent with the commit."""
+        if self._claimed is None:
+            raise RuntimeError("no key is claimed; call `once` first")
+        self._settlement = idempotency.settlement(self._context, self._claimed, outcome)
+
+    def flush(self) -> None:
+        """See the port."""
+        self._writes.flush()
+
+    def discard_writes(self) -> None:
+        """See the port."""
+        self._writes.discard()
+
+    def _commit(self) -> None:
+        if self._claimed is not None and self._settlement is None:
+            raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
+        self._writes.flush()
+        if self._settlement is None:
+            self._session.commit()
+        else:
+            self._session.commit(self._settlement.sql, self._settlement.params)

@@ -1,0 +1,1 @@
+"""Every port in memory, with real transactions and real conflicts; nothing outlives the process."""

@@ -1,0 +1,138 @@
+"""The read models in memory: views made from committed rows when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+from uuid import UUID
+
+from adapters.memory.database import InMemoryDatabase, Row
+from adapters.row_mapping.orders import order_from_row
+from adapters.row_mapping.products import product_from_row
+from adapters.row_mapping.stock_items import stock_item_from_row
+from application.ports.read_models import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    EventView,
+    OrderFilter,
+    OrderView,
+    Page,
+    PageKey,
+    ProductView,
+    StockView,
+)
+from domain.errors import NotFound
+from domain.inventory.product import Product
+from domain.inventory.stock_item import StockItem
+from domain.orders.order import Order
+
+Item = TypeVar("Item")
+
+
+class InMemoryReadModels:
+    """See the port."""
+
+    def __init__(self, tenant_id: UUID, *, database: InMemoryDatabase) -> None:
+        self._tenant_id, self._database = tenant_id, database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    def order(self, order_id: UUID) -> OrderView:
+        """See the port."""
+        row = self._database.row((Order.kind, self._tenant_id, order_id))
+        if row is None:
+            raise NotFound(kind=Order.kind, id=str(order_id))
+        return _order_view(row)
+
+    def orders(
+        self, wanted: OrderFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
+    ) -> Page[OrderView]:
+        """See the port."""
+        return self._page(Order.kind, after, limit, lambda row: _is_wanted(row, wanted), _order_view)
+
+    def order_events(
+        self, order_id: UUID, *, after_version: int = 0, limit: int = PAGE_DEFAULT
+    ) -> tuple[EventView, ...]:
+        """See the port."""
+        rows = self._database.stream(self._tenant_id, order_id)
+        if not rows or rows[0]["stream_kind"] != Order.kind:
+            raise NotFound(kind=Order.kind, id=str(order_id))
+        return tuple(map(_event_view, rows[after_version : after_version + min(limit, PAGE_MAX)]))
+
+    def product(self, sku: str) -> ProductView:
+        """See the port."""
+        row = self._database.row_by_value((Product.kind, self._tenant_id, sku))
+        if row is None:
+            raise NotFound(kind=Product.kind, id=sku)
+        return _product_view(row)
+
+    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
+        """See the port."""
+        return self._page(Product.kind, after, limit, lambda row: True, _product_view)
+
+    def stock(self, sku: str) -> StockView:
+        """See the port."""
+        row = self._database.row_by_value((StockItem.kind, self._tenant_id, sku))
+        if row is None:
+            raise NotFound(kind=Product.kind, id=sku)
+        return StockView.of(stock_item_from_row(row, row["reservations"]))
+
+    def _page(
+        self,
+        kind: str,
+        after: PageKey | None,
+        limit: int,
+        wanted: Callable[[Row], bool],
+        to_view: Callable[[Row], Item],
+    ) -> Page[Item]:
+        limit = min(limit, PAGE_MAX)
+        before = None if after is None else (after.created_at, after.id)
+        # One more than the page holds tells whether there is a next one.
+        rows = self._database.rows_by_age(
+            kind, self._tenant_id, before=before, wanted=wanted, limit=limit + 1
+        )
+        shown = rows[:limit]
+        is_last = len(rows) == len(shown)
+        key = None if is_last else PageKey(shown[-1]["created_at"], shown[-1]["id"])
+        return Page(tuple(map(to_view, shown)), key)
+
+
+def _is_wanted(row: Row, wanted: OrderFilter) -> bool:
+    return (
+        wanted.status in (None, row["status"])
+        and wanted.customer_ref in (None, row["customer_ref"])
+        and (wanted.created_from is None or wanted.created_from <= row["created_at"])
+        and (wanted.created_to is None or row["created_at"] < wanted.created_to)
+    )
+
+
+def _order_view(row: Row) -> OrderView:
+    return OrderView.of(order_from_row(row, row["lines"]))
+
+
+def _product_view(row: Row) -> ProductView:
+    return ProductView.of(product_from_row(row))
+
+
+def _event_view(row: Row) -> EventView:
+    return EventView(
+        position=row["position"],
+        event_id=row["event_id"],
+        type=row["type"],
+        schema_version=row["schema_version"],
+        stream_id=row["stream_id"],
+        version=row["version"],
+        occurred_at=row["occurred_at"],
+        actor=row["actor"],
+        correlation_id=row["correlation_id"],
+        causation_id=row["causation_id"],
+        traceparent=row["traceparent"],
+        data=dict(row["data"]),
+    )

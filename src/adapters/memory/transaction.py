@@ -1,0 +1,120 @@
+"""One transaction over the in-memory database: its own writes on top of what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from adapters.memory.database import Changes, InMemoryDatabase, Row, RowKey, UniqueKey
+from adapters.row_mapping.json_codec import event_from_data, event_to_data
+from application.ports.event_store import RecordedEvent
+from application.ports.unit_of_work import CommandContext
+from domain.errors import StaleObjectError
+from domain.event import Event
+
+
+class Transaction:
+    """Reads see its own writes first. Locks are held until it ends."""
+
+    def __init__(self, database: InMemoryDatabase, context: CommandContext) -> None:
+        self.database, self.context = database, context
+        self.changes = Changes(database.now())
+        self._locks: set[RowKey | UniqueKey] = set()
+
+    def row(self, kind: str, id: UUID) -> Row | None:
+        """The row as this transaction sees it."""
+        key = (kind, self.context.tenant_id, id)
+        return self.changes.rows.get(key) or self.database.row(key)
+
+    def row_by_value(self, kind: str, value: str) -> Row | None:
+        """The row that has the unique value, as this transaction sees it."""
+        unique = (kind, self.context.tenant_id, value)
+        own_id = self.changes.unique_ids.get(unique)
+        if own_id is not None:
+            return self.row(kind, own_id)
+        row = self.database.row_by_value(unique)
+        return None if row is None else self.row(kind, row["id"])
+
+    def stream(self, stream_id: UUID) -> list[Row]:
+        """The stream as this transaction sees it."""
+        own = [event for event in self.changes.events if event["stream_id"] == stream_id]
+        return [*self.database.stream(self.context.tenant_id, stream_id), *own]
+
+    def lock(self, names: Iterable[RowKey | UniqueKey]) -> None:
+        """Hold all of them until the end, taken in sorted order. Raises TransactionConflict."""
+        for name in sorted(names, key=lambda name: (name[0], str(name[2]))):
+            self.database.locks.acquire(self, name)
+            self._locks.add(name)
+
+    def write_row(self, kind: str, row: Row, *, stored_version: int) -> None:
+        """Buffer a row whose lock is held. Raises StaleObjectError unless it stands at `stored_version`."""
+        current = self.row(kind, row["id"])
+        if (current["version"] if current else 0) != stored_version:
+            raise StaleObjectError(
+                kind=kind, id=str(row["id"]), current_version=current["version"] if current else None
+            )
+        self.changes.rows[kind, self.context.tenant_id, row["id"]] = row
+
+    def append(self, kind: str, stream_id: UUID, expected_version: int, events: Sequence[Event]) -> None:
+        """Buffer events whose stream's lock is held. Raises StaleObjectError if it stands elsewhere."""
+        own = sum(event["stream_id"] == stream_id for event in self.changes.events)
+        current = self.database.stream_version(self.context.tenant_id, stream_id) + own
+        if current != expected_version:
+            raise StaleObjectError(kind=kind, id=str(stream_id), current_version=current)
+        positions = self.database.draw_positions(self.changes, len(events))
+        for offset, (event, position) in enumerate(zip(events, positions, strict=True), start=1):
+            self.changes.events.append(
+                {
+                    "position": position,
+                    "event_id": self.database.new_id(),
+                    "tenant_id": self.context.tenant_id,
+                    "stream_kind": kind,
+                    "stream_id": stream_id,
+                    "version": expected_version + offset,
+                    "type": event.wire_name,
+                    "schema_version": event.schema_version,
+                    "occurred_at": event.occurred_at,
+                    "actor": self.context.actor,
+                    "correlation_id": self.context.correlation_id,
+                    "causation_id": self.context.causation_id,
+                    "traceparent": self.context.traceparent,
+                    "data": event_to_data(event),
+                }
+            )
+
+    def discard_writes(self) -> None:
+        """Drop all writes, and the locks and the ticket with them."""
+        self.changes.discard_writes()
+        self.database.return_ticket(self.changes)
+        self._release_locks()
+
+    def commit(self) -> None:
+        """Raises TransactionConflict past the lease; `roll_back` must follow then."""
+        self.database.commit(self.changes)
+        self._release_locks()
+
+    def roll_back(self) -> None:
+        """End without a trace."""
+        self.database.close(self.changes)
+        self._release_locks()
+
+    def _release_locks(self) -> None:
+        self.database.locks.release(self, self._locks)
+        self._locks.clear()
+
+
+def recorded_event(row: Row) -> RecordedEvent:
+    """The event of a row."""
+    return RecordedEvent(
+        position=row["position"],
+        event_id=row["event_id"],
+        tenant_id=row["tenant_id"],
+        stream_kind=row["stream_kind"],
+        stream_id=row["stream_id"],
+        version=row["version"],
+        actor=row["actor"],
+        correlation_id=row["correlation_id"],
+        causation_id=row["causation_id"],
+        traceparent=row["traceparent"],
+        event=event_from_data(row["type"], row["schema_version"], row["occurred_at"], row["data"]),
+    )

@@ -1,0 +1,1 @@
+"""The demo: real purchases through the public API, with the accidents of real clients."""

@@ -1,0 +1,257 @@
+"""`up`, `down`, `status`: the whole stack on one machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from adapters.embedded.daemon import running_stack, stack_status, start_detached, stop_stack
+from adapters.embedded.errors import EmbeddedServiceError, StopRequested
+from adapters.embedded.ports import free_port, http_answers, port_is_free
+from adapters.embedded.postgres_roles import DatabaseUrls
+from adapters.embedded.stack import EmbeddedStack
+from adapters.embedded.state_directory import StateDirectory, write_private_file
+from application.access.access_desk import AccessDesk, IssueToken
+from application.access.authenticate import AuthenticateHandler
+from domain.access import NotAuthenticated
+from domain.errors import NotFound
+from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
+from entrypoints.cli.wiring import wired
+from entrypoints.settings import Settings, child_environment
+
+DEVELOPMENT: Final = "development"
+"""The tenant, and the owner of the token, that `up` makes."""
+PORT_DEFAULT: Final = 8000
+READY_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A running stack, as its user sees it."""
+
+    url: str
+    token: str
+    desk: AccessDesk
+
+
+def environment_of(state_dir: Path) -> dict[str, str]:
+    """The variables that lead to the services: none where the environment names them, else those of the stack here.
+
+    Raises StackNotRunning where there is neither.
+    """
+    if Settings.from_environment().database_url:
+        return {}
+    stack = running_stack(StateDirectory(state_dir))
+    return _environment(stack.urls, stack.redis_url, stack.secrets.django_secret_key)
+
+
+def url_of(state_dir: Path) -> str | None:
+    """Where the stack of that directory answers; None if none is ready."""
+    status = stack_status(StateDirectory(state_dir))
+    return status.url if status.state == "ready" else None
+
+
+@contextmanager
+def running_service(
+    state_dir: Path,
+    *,
+    port: int | None,
+    workers: int | None,
+    report: Callable[[str], None],
+    handle_signals: bool,
+) -> Iterator[tuple[EmbeddedStack, Service]]:
+    """Start the whole stack, ready for requests, and stop it at the end. `port` None takes a free one."""
+    settings = Settings.from_environment()
+    state = StateDirectory(state_dir)
+    if port is not None and not port_is_free(port):
+        raise EmbeddedServiceError(
+            f"port {port} is in use; stop what listens there, or choose another --port"
+        )
+    external = (
+        DatabaseUrls(
+            owner_url=settings.database_owner_url or settings.database_url,
+            app_url=settings.database_url,
+            system_url=settings.database_system_url or settings.database_url,
+            superuser_url="",
+        )
+        if settings.database_url
+        else None
+    )
+    with EmbeddedStack(
+        state,
+        database_urls=external,
+        redis_url=settings.redis_url or None,
+        handle_signals=handle_signals,
+        report=report,
+    ) as stack:
+        environment = _environment(stack.urls, stack.redis_url, state.secrets().django_secret_key)
+        if workers is not None:
+            environment["HOLDWATER_WEB_WORKERS"] = str(workers)
+        container = wired(environment)
+        container.migrate()
+        port = port or free_port()
+        url = f"http://127.0.0.1:{port}"
+        stack.run_command(
+            "web",
+            [sys.executable, "-m", "entrypoints.cli.main", "web", "--port", str(port)],
+            env=child_environment(environment),
+            is_ready=lambda: http_answers(port, "/readyz"),
+            ready_timeout_s=READY_TIMEOUT_S,
+        )
+        token = _development_token(state, container.access_desk(), container.authenticate())
+        stack.mark_ready(url)
+        yield stack, Service(url=url, token=token, desk=container.access_desk())
+
+
+@contextmanager
+def database_alone(state_dir: Path) -> Iterator[dict[str, str]]:
+    """A migrated database without a service, for the time of the block; the variables that lead to it."""
+    state = StateDirectory(state_dir)
+    with EmbeddedStack(state, with_redis=False, report=err.print) as stack:
+        environment = _environment(stack.urls, None, state.secrets().django_secret_key)
+        wired(environment).migrate()
+        yield environment
+
+
+def up(
+    port: Annotated[
+        int, typer.Option(help="Where the API answers, on 127.0.0.1.", min=1, max=65535)
+    ] = PORT_DEFAULT,
+    state_dir: StateDir = STATE_DIR_DEFAULT,
+    workers: Annotated[int | None, typer.Option(help="Web processes.", min=1, max=64)] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Go to the background when ready.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start the whole stack and keep it running.
+
+    Uses DATABASE_URL and REDIS_URL where they are set; starts PostgreSQL and Redis of its own otherwise.
+
+    Example: holdwater up --port 8000 --detach --json
+    """
+    if detach:
+        argv = [
+            sys.executable,
+            "-m",
+            "entrypoints.cli.main",
+            "up",
+            "--port",
+            str(port),
+            "--state-dir",
+            str(state_dir),
+        ]
+        argv += ["--workers", str(workers)] if workers is not None else []
+        start_detached(StateDirectory(state_dir), argv)
+        _announce(
+            url_of(state_dir) or "",
+            _token_file(StateDirectory(state_dir)).read_text().strip(),
+            state_dir,
+            as_json,
+        )
+        return
+    with (
+        suppress(StopRequested),
+        running_service(state_dir, port=port, workers=workers, report=err.print, handle_signals=True) as (
+            stack,
+            service,
+        ),
+    ):
+        _announce(service.url, service.token, state_dir, as_json)
+        stack.run_until_stopped()
+
+
+def down(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
+    """Stop the stack of this state directory; its data stays.
+
+    Example: holdwater down --state-dir var
+    """
+    stopped = stop_stack(StateDirectory(state_dir))
+    if as_json:
+        print_json(stopped=stopped)
+    else:
+        out.print("Stopped." if stopped else f"No stack runs on {state_dir}.")
+
+
+def status(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
+    """Show what runs; exit status 0 only if the stack is ready.
+
+    Example: holdwater status --json
+    """
+    found = stack_status(StateDirectory(state_dir))
+    if as_json:
+        print_json(
+            state=found.state,
+            url=found.url,
+            started_at=found.started_at,
+            processes=dict(found.processes),
+            redis=found.redis,
+            error=found.error,
+        )
+    else:
+        table = Table(title=f"{state_dir}: {found.state}", title_justify="left", show_header=True)
+        table.add_column("process")
+        table.add_column("pid", justify="right")
+        for name, pid in {"supervisor": found.supervisor_pid, **found.processes}.items():
+            table.add_row(name, str(pid) if pid else "not running")
+        out.print(table)
+        if found.url and found.is_running:
+            out.print(f"API {found.url}/v1   docs {found.url}/docs   redis {found.redis}")
+        if found.error:
+            out.print(found.error)
+    if found.state != "ready":
+        raise typer.Exit(1)
+
+
+def _announce(url: str, token: str, state_dir: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(url=url, token=token, state_dir=str(state_dir.absolute()))
+        sys.stdout.flush()
+    else:
+        # Where this is no terminal it is a log, and a log holds no secret.
+        shown = token if out.is_terminal else f"in {_token_file(StateDirectory(state_dir))}"
+        out.print(
+            f"Holdwater is ready.\n  API    {url}/v1\n  docs   {url}/docs\n  token  {shown}", soft_wrap=True
+        )
+        out.print(
+            f"  logs   {state_dir / 'logs'}\nCtrl-C or `holdwater down --state-dir {state_dir}` stops it."
+        )
+
+
+def _environment(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> dict[str, str]:
+    return {
+        "DATABASE_URL": urls.app_url,
+        "DATABASE_OWNER_URL": urls.owner_url,
+        "DATABASE_SYSTEM_URL": urls.system_url,
+        "REDIS_URL": redis_url or "",
+        "HOLDWATER_SECRET_KEY": secret_key,
+    }
+
+
+def _token_file(state: StateDirectory) -> Path:
+    return state.path / "development-token"
+
+
+def _development_token(state: StateDirectory, desk: AccessDesk, authenticate: AuthenticateHandler) -> str:
+    """The token of the last start if it still works, else a new one; kept readable by its owner alone."""
+    file = _token_file(state)
+    if file.exists():
+        secret = file.read_text().strip()
+        try:
+            authenticate.handle(secret)
+            return secret
+        except NotAuthenticated:
+            pass
+    command = IssueToken(tenant=DEVELOPMENT, owner=DEVELOPMENT, scopes=("all",))
+    try:
+        secret = desk.issue(command).secret
+    except NotFound:
+        desk.create_tenant(DEVELOPMENT)
+        secret = desk.issue(command).secret
+    write_private_file(file, secret + "\n")
+    return secret

@@ -1,0 +1,81 @@
+"""The one map from refusals to what transports say: HTTP status, exit code of a command, worth another try
+or not.
+
+Exit codes are those of sysexits.h, so that shells and process managers can tell them apart. A class that
+isn't listed is judged as its nearest listed parent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from os import EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+from typing import Final
+
+from application.conflict_retry import Overloaded
+from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
+from domain.access import NotAuthenticated, ScopeMissing
+from domain.errors import (
+    AggregateSpent,
+    Conflict,
+    DomainError,
+    Gone,
+    InvalidInput,
+    NotFound,
+    RuleViolation,
+    StaleObjectError,
+)
+from domain.idempotency import KeyReused, RequestInProgress
+from entrypoints.http_messages.request_errors import (
+    BodyTooLarge,
+    HostNotAllowed,
+    InternalError,
+    MalformedBody,
+    MethodNotAllowed,
+    NotAcceptable,
+    PreconditionRequired,
+    RouteNotFound,
+    UnsupportedMediaType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`retryable`: the very same request may succeed later, nothing has to be changed in it."""
+
+    status: HTTPStatus
+    exit_code: int
+    retryable: bool = False
+
+
+VERDICTS: Final[dict[type[DomainError], Verdict]] = {
+    DomainError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    InvalidInput: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
+    MalformedBody: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
+    HostNotAllowed: Verdict(HTTPStatus.BAD_REQUEST, EX_USAGE),
+    NotAuthenticated: Verdict(HTTPStatus.UNAUTHORIZED, EX_NOPERM),
+    ScopeMissing: Verdict(HTTPStatus.FORBIDDEN, EX_NOPERM),
+    NotFound: Verdict(HTTPStatus.NOT_FOUND, EX_NOINPUT),
+    RouteNotFound: Verdict(HTTPStatus.NOT_FOUND, EX_USAGE),
+    MethodNotAllowed: Verdict(HTTPStatus.METHOD_NOT_ALLOWED, EX_USAGE),
+    NotAcceptable: Verdict(HTTPStatus.NOT_ACCEPTABLE, EX_USAGE),
+    Conflict: Verdict(HTTPStatus.CONFLICT, EX_UNAVAILABLE),
+    RequestInProgress: Verdict(HTTPStatus.CONFLICT, EX_TEMPFAIL, retryable=True),
+    Gone: Verdict(HTTPStatus.GONE, EX_NOINPUT),
+    StaleObjectError: Verdict(HTTPStatus.PRECONDITION_FAILED, EX_UNAVAILABLE),
+    BodyTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
+    UnsupportedMediaType: Verdict(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, EX_USAGE),
+    RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
+    KeyReused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_USAGE),
+    PreconditionRequired: Verdict(HTTPStatus.PRECONDITION_REQUIRED, EX_USAGE),
+    AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    Overloaded: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    StoreUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+}
+
+
+def verdict_of(error: type[DomainError]) -> Verdict:
+    """The verdict on the class, or on its nearest parent that is listed."""
+    return next(VERDICTS[cls] for cls in error.__mro__ if cls in VERDICTS)

@@ -1,0 +1,205 @@
+"""The API as a table: every operation with its scope, headers, body, query, answer and refusals.
+
+The views take their checks from it and the OpenAPI document is written from it, so the two can't differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from application.conflict_retry import Overloaded
+from application.inventory.adjust_stock import AdjustStock
+from application.inventory.create_product import CreateProduct
+from application.inventory.receive_stock import ReceiveStock
+from application.inventory.rename_product import RenameProduct
+from application.orders.amend_order import AmendOrder
+from application.orders.cancel_order import CancelOrder
+from application.orders.order_at_version import VersionNotReached
+from application.orders.place_order import PlaceOrder
+from application.ports.read_models import (
+    PAGE_DEFAULT,
+    PAGE_MAX,
+    EventView,
+    OrderView,
+    ProductView,
+    StockView,
+)
+from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
+from domain.access import NotAuthenticated, Scope, ScopeMissing
+from domain.errors import DomainError, Gone, InvalidInput, NotFound, StaleObjectError
+from domain.idempotency import KeyReused, RequestInProgress
+from domain.inventory.product import SkuTaken, UnknownSku
+from domain.inventory.stock_item import InsufficientStock, StockLimitReached
+from domain.orders.order import (
+    CUSTOMER_REF_LENGTH_MAX,
+    OrderStatus,
+    OrderStatusForbids,
+    OrderTotalTooLarge,
+    ReferenceTaken,
+)
+from entrypoints.http_messages import query
+from entrypoints.http_messages.bodies import BodyDecoder
+from entrypoints.http_messages.body_rules import EXAMPLES, RULES
+from entrypoints.http_messages.query import QueryParameter
+from entrypoints.http_messages.request_errors import (
+    BodyTooLarge,
+    IdempotencyKeyMissing,
+    InternalError,
+    MalformedBody,
+    NotAcceptable,
+    PreconditionRequired,
+    UnsupportedMediaType,
+)
+from entrypoints.limits import VERSION_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How a list answers; `next` is the address of the next page, or null."""
+
+    items: tuple[Any, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method at one address. `takes_key`: Idempotency-Key is honoured; `needs_key`: it is required."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    scope: Scope
+    result: type
+    is_list: bool = False
+    status: int = 200
+    takes_key: bool = False
+    needs_key: bool = False
+    needs_version: bool = False
+    gives_tag: bool = True
+    gives_location: bool = False
+    body: BodyDecoder | None = None
+    query: tuple[QueryParameter, ...] = ()
+    own_refusals: tuple[type[DomainError], ...] = ()
+
+    @property
+    def refusals(self) -> tuple[type[DomainError], ...]:
+        """Everything that this operation may refuse with, in the order of the checks (L8)."""
+        found: list[type[DomainError]] = [NotAuthenticated, ScopeMissing, NotAcceptable, InvalidInput]
+        if self.body is not None:
+            found += [UnsupportedMediaType, BodyTooLarge, MalformedBody]
+        if self.needs_key:
+            found += [IdempotencyKeyMissing]
+        if self.takes_key:
+            found += [KeyReused, RequestInProgress]
+        if self.needs_version:
+            found += [PreconditionRequired, StaleObjectError]
+        if self.body is not None:
+            found += [TransactionConflict, Overloaded]
+        return (*found, *self.own_refusals, StoreUnavailable, InternalError)
+
+
+def _body(command: type) -> BodyDecoder:
+    return BodyDecoder(command, RULES, EXAMPLES[command.__name__])
+
+
+_LIMIT: Final = query.whole_number(
+    "limit", "How many items a page has at most.", minimum=1, maximum=PAGE_MAX, default=PAGE_DEFAULT
+)
+
+LIST_PRODUCTS: Final = Operation(
+    id="listProducts", method="GET", path="/v1/products", summary="List products, newest first",
+    scope=Scope.PRODUCTS_READ, result=ProductView, is_list=True, gives_tag=False, query=(_LIMIT,
+    query.cursor()),
+)  # fmt: skip
+CREATE_PRODUCT: Final = Operation(
+    id="createProduct", method="POST", path="/v1/products", summary="Create a product with empty stock",
+    scope=Scope.PRODUCTS_WRITE, result=ProductView, status=201, gives_location=True, takes_key=True,
+    needs_key=True, body=_body(CreateProduct), own_refusals=(SkuTaken,),
+)  # fmt: skip
+READ_PRODUCT: Final = Operation(
+    id="readProduct", method="GET", path="/v1/products/{sku}", summary="Read a product",
+    scope=Scope.PRODUCTS_READ, result=ProductView, own_refusals=(NotFound, Gone),
+)  # fmt: skip
+RENAME_PRODUCT: Final = Operation(
+    id="renameProduct", method="PATCH", path="/v1/products/{sku}", summary="Give a product another name",
+    scope=Scope.PRODUCTS_WRITE, result=ProductView, takes_key=True, needs_version=True,
+    body=_body(RenameProduct), own_refusals=(NotFound, Gone),
+)  # fmt: skip
+READ_STOCK: Final = Operation(
+    id="readStock", method="GET", path="/v1/products/{sku}/stock", summary="Read the stock of a product",
+    scope=Scope.PRODUCTS_READ, result=StockView, own_refusals=(NotFound, Gone),
+)  # fmt: skip
+RECEIVE_STOCK: Final = Operation(
+    id="receiveStock", method="POST", path="/v1/products/{sku}/receipts", summary="Take goods into stock",
+    scope=Scope.PRODUCTS_WRITE, result=StockView, takes_key=True, needs_key=True,
+    body=_body(ReceiveStock), own_refusals=(NotFound, Gone, StockLimitReached),
+)  # fmt: skip
+ADJUST_STOCK: Final = Operation(
+    id="adjustStock", method="POST", path="/v1/products/{sku}/adjustments",
+    summary="Make the books follow a count, with the reason",
+    scope=Scope.PRODUCTS_WRITE, result=StockView, takes_key=True, needs_key=True,
+    body=_body(AdjustStock), own_refusals=(NotFound, Gone, InsufficientStock, StockLimitReached),
+)  # fmt: skip
+LIST_ORDERS: Final = Operation(
+    id="listOrders", method="GET", path="/v1/orders", summary="List orders, newest first",
+    scope=Scope.ORDERS_READ, result=OrderView, is_list=True, gives_tag=False,
+    query=(
+        query.one_of("status", "Only orders with this status.", OrderStatus),
+        query.text("customer_ref", "Only orders of this customer.", length_max=CUSTOMER_REF_LENGTH_MAX),
+        query.instant("created_from", "Only orders created at this time or later."),
+        query.instant("created_to", "Only orders created before this time."),
+        _LIMIT,
+        query.cursor(),
+    ),
+)  # fmt: skip
+PLACE_ORDER: Final = Operation(
+    id="placeOrder", method="POST", path="/v1/orders", summary="Place an order",
+    scope=Scope.ORDERS_WRITE, result=OrderView, status=201, gives_location=True, takes_key=True,
+    needs_key=True, body=_body(PlaceOrder), own_refusals=(UnknownSku, ReferenceTaken, OrderTotalTooLarge),
+)  # fmt: skip
+READ_ORDER: Final = Operation(
+    id="readOrder", method="GET", path="/v1/orders/{order_id}", summary="Read an order, also as it was",
+    scope=Scope.ORDERS_READ, result=OrderView, own_refusals=(NotFound, VersionNotReached, Gone),
+    query=(
+        query.whole_number(
+            "at_version", "As it was at this version, from its events.", minimum=1, maximum=VERSION_MAX
+        ),
+    ),
+)  # fmt: skip
+AMEND_ORDER: Final = Operation(
+    id="amendOrder", method="PATCH", path="/v1/orders/{order_id}", summary="Change its note or address",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_version=True,
+    body=_body(AmendOrder), own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+CANCEL_ORDER: Final = Operation(
+    id="cancelOrder", method="POST", path="/v1/orders/{order_id}/cancel", summary="Cancel an order",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
+    body=_body(CancelOrder), own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+LIST_ORDER_EVENTS: Final = Operation(
+    id="listOrderEvents", method="GET", path="/v1/orders/{order_id}/events",
+    summary="List the events of an order, oldest first",
+    scope=Scope.ORDERS_READ, result=EventView, is_list=True, gives_tag=False, own_refusals=(NotFound,),
+    query=(
+        query.whole_number(
+            "after_version", "Only events above this version.", minimum=0, maximum=VERSION_MAX, default=0
+        ),
+        _LIMIT,
+    ),
+)  # fmt: skip
+
+OPERATIONS: Final = (
+    LIST_PRODUCTS, CREATE_PRODUCT, READ_PRODUCT, RENAME_PRODUCT, READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
+    LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, LIST_ORDER_EVENTS,
+)  # fmt: skip
+
+
+def by_method(*operations: Operation) -> Mapping[str, Operation]:
+    """The operations of one address by their method; HEAD is read as GET is."""
+    found = {operation.method: operation for operation in operations}
+    if "GET" in found:
+        found["HEAD"] = found["GET"]
+    return found

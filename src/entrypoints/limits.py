@@ -1,0 +1,145 @@
+"""Every limit that a caller can meet, in one table: code, OpenAPI document and docs/limits.md take it from
+here.
+
+Limits of the domain stand in the domain and are listed here, not copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
+from domain.access import (
+    OWNER_LENGTH_MAX,
+    SECRET_LENGTH_MAX,
+    TENANT_NAME_LENGTH_MAX,
+    TOKEN_LIFETIME_DEFAULT,
+    TOKEN_LIFETIME_MAX,
+)
+from domain.idempotency import KEY_KEPT_FOR, KEY_LENGTH_MAX, RETRY_AFTER_S
+from domain.inventory.product import NAME_LENGTH_MAX, SKU_LENGTH_MAX
+from domain.inventory.stock_item import MOVE_QUANTITY_MAX, ON_HAND_MAX
+from domain.inventory.stock_item import REASON_LENGTH_MAX as ADJUST_REASON_LENGTH_MAX
+from domain.money import AMOUNT_MINOR_MAX
+from domain.orders.order import (
+    ADDRESS_LENGTH_MAX,
+    CANCEL_REASON_LENGTH_MAX,
+    CUSTOMER_REF_LENGTH_MAX,
+    EMAIL_LENGTH_MAX,
+    LINES_MAX,
+    NOTE_LENGTH_MAX,
+    PAYMENT_METHOD_LENGTH_MAX,
+    QUANTITY_MAX,
+    REFERENCE_LENGTH_MAX,
+)
+from entrypoints.settings import WEB_THREADS_MAX, WEB_WORKERS_MAX
+
+MIB: Final = 1024 * 1024
+
+BODY_BYTES_MAX: Final = 1 * MIB
+DISCARD_BYTES_MAX: Final = 64 * MIB
+READ_CHUNK_BYTES: Final = 64 * 1024
+QUERY_LENGTH_MAX: Final = 4_096
+QUERY_PARAMETERS_MAX: Final = 20
+CURSOR_LENGTH: Final = 32
+REQUEST_ID_LENGTH_MAX: Final = 128
+TRACEPARENT_LENGTH_MAX: Final = 512
+IF_MATCH_LENGTH_MAX: Final = 4_096
+IF_MATCH_TAGS_MAX: Final = 50
+VERSION_MAX: Final = 2**31 - 1
+RETRY_AFTER_UNAVAILABLE_S: Final = 1
+DRAIN_NOTICE_S: Final = 1
+SHUTDOWN_S: Final = 20
+CONNECTIONS_WAITING_MAX: Final = 1_024
+PARENT_CHECK_INTERVAL_S: Final = 1
+HEADERS_READ_TIMEOUT_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One row of the table."""
+
+    name: str
+    value: int
+    unit: str
+    purpose: str
+
+
+LIMITS: Final = (
+    Limit("body", BODY_BYTES_MAX, "bytes", "a request's JSON body; more is answered 413"),
+    Limit("discarded body", DISCARD_BYTES_MAX, "bytes", "read and thrown away so that the refusal arrives"),
+    Limit("query string", QUERY_LENGTH_MAX, "characters", "everything after the question mark"),
+    Limit("query parameters", QUERY_PARAMETERS_MAX, "parameters", "in one request"),
+    Limit("page, unless told", PAGE_DEFAULT, "items", "`limit` of a list"),
+    Limit("page", PAGE_MAX, "items", "largest `limit` of a list"),
+    Limit("cursor", CURSOR_LENGTH, "characters", "`cursor` of a list, exactly"),
+    Limit("version", VERSION_MAX, "events", "largest `at_version` and `after_version`"),
+    Limit(
+        "token", SECRET_LENGTH_MAX, "characters", "bearer token; longer ones are refused without a look-up"
+    ),
+    Limit("token lifetime, unless told", TOKEN_LIFETIME_DEFAULT.days, "days", "from its creation"),
+    Limit("token lifetime", TOKEN_LIFETIME_MAX.days, "days", "longest that can be asked for"),
+    Limit("token owner", OWNER_LENGTH_MAX, "characters", "who uses the token"),
+    Limit("tenant name", TENANT_NAME_LENGTH_MAX, "characters", "name of a tenant"),
+    Limit("Idempotency-Key", KEY_LENGTH_MAX, "characters", "visible ASCII, without quotes and escapes"),
+    Limit(
+        "key kept for", int(KEY_KEPT_FOR.total_seconds()), "seconds", "afterwards the key is a new request"
+    ),
+    Limit("If-Match", IF_MATCH_LENGTH_MAX, "characters", "the header's length"),
+    Limit("entity tags", IF_MATCH_TAGS_MAX, "tags", "in one If-Match"),
+    Limit("X-Request-Id", REQUEST_ID_LENGTH_MAX, "characters", "visible ASCII; any other value is replaced"),
+    Limit("traceparent", TRACEPARENT_LENGTH_MAX, "characters", "longer ones start a new trace"),
+    Limit("SKU", SKU_LENGTH_MAX, "characters", "letters, digits, dots, dashes, underscores"),
+    Limit("product name", NAME_LENGTH_MAX, "characters", "`name` of a product"),
+    Limit("stock movement", MOVE_QUANTITY_MAX, "pieces", "one receipt, or one adjustment either way"),
+    Limit("stock", ON_HAND_MAX, "pieces", "of one product, on hand, reserved and sold together"),
+    Limit("adjustment reason", ADJUST_REASON_LENGTH_MAX, "characters", "`reason` of an adjustment"),
+    Limit("order lines", LINES_MAX, "lines", "of one order"),
+    Limit("line quantity", QUANTITY_MAX, "pieces", "`quantity` of one line"),
+    Limit("amount", AMOUNT_MINOR_MAX, "minor units", "one price, and the total of an order"),
+    Limit("customer_ref", CUSTOMER_REF_LENGTH_MAX, "characters", "the caller's name for a customer"),
+    Limit("reference", REFERENCE_LENGTH_MAX, "characters", "the caller's own number of an order"),
+    Limit("payment_method", PAYMENT_METHOD_LENGTH_MAX, "characters", "the payment provider's token"),
+    Limit("email", EMAIL_LENGTH_MAX, "characters", "of an order"),
+    Limit("note", NOTE_LENGTH_MAX, "characters", "of an order"),
+    Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
+    Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
+    Limit(
+        "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
+    ),
+    Limit("wait for the store", RETRY_AFTER_UNAVAILABLE_S, "seconds", "Retry-After of a 503"),
+    Limit("web workers", WEB_WORKERS_MAX, "processes", "HOLDWATER_WEB_WORKERS"),
+    Limit("web threads", WEB_THREADS_MAX, "threads", "HOLDWATER_WEB_THREADS, of each worker"),
+    Limit(
+        "waiting connections", CONNECTIONS_WAITING_MAX, "connections", "not yet accepted by the web server"
+    ),
+    Limit("drain notice", DRAIN_NOTICE_S, "seconds", "between /readyz saying so and the end of accepting"),
+    Limit("shutdown", SHUTDOWN_S, "seconds", "for accepted requests to finish after SIGTERM"),
+    Limit(
+        "request headers", HEADERS_READ_TIMEOUT_S, "seconds", "for them to arrive, and between two requests"
+    ),
+    Limit(
+        "orphan check", PARENT_CHECK_INTERVAL_S, "seconds", "until a web worker notices its parent's death"
+    ),
+)
+
+_HEADER = """\
+# Limits
+
+Made from `src/entrypoints/limits.py` by `python -m entrypoints.limits > docs/limits.md`; not edited by hand.
+The OpenAPI document states the same figures where its language can.
+
+| limit | value | unit | what for |
+|---|---:|---|---|
+"""
+
+
+def render() -> str:
+    """docs/limits.md."""
+    rows = (f"| {limit.name} | {limit.value:,} | {limit.unit} | {limit.purpose} |\n" for limit in LIMITS)
+    return _HEADER + "".join(rows)
+
+
+if __name__ == "__main__":
+    print(render(), end="")

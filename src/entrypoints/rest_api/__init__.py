@@ -1,0 +1,1 @@
+"""The HTTP API with Django REST Framework: thin views over the use cases."""

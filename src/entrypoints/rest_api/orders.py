@@ -1,0 +1,112 @@
+"""Orders over HTTP."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from application.orders.amend_order import AmendOrder
+from application.orders.cancel_order import CancelOrder
+from application.orders.order_at_version import OrderAtVersion
+from application.orders.place_order import PlaceOrder
+from application.ports.read_models import PAGE_DEFAULT, OrderFilter
+from domain.access import Scope
+from domain.errors import NotFound
+from domain.orders.order import Order
+from entrypoints.http_messages.cursors import to_cursor
+from entrypoints.http_messages.operations import (
+    AMEND_ORDER,
+    CANCEL_ORDER,
+    LIST_ORDER_EVENTS,
+    LIST_ORDERS,
+    PLACE_ORDER,
+    READ_ORDER,
+    by_method,
+)
+from entrypoints.rest_api.api_view import ApiView
+from entrypoints.rest_api.wiring import container
+
+
+class Orders(ApiView):
+    """/v1/orders"""
+
+    operations = by_method(LIST_ORDERS, PLACE_ORDER)
+
+    def get(self, request: Request) -> HttpResponse:
+        """A page of orders."""
+        after, limit = self.query.pop("cursor", None), self.query.pop("limit", PAGE_DEFAULT)
+        with container().read_models(self.context.tenant_id) as views:
+            page = views.orders(OrderFilter(**self.query), after=after, limit=limit)
+        return self.listed(page.items, page.next and {"cursor": to_cursor(page.next)})
+
+    def post(self, request: Request) -> HttpResponse:
+        """Place an order; dating it needs a scope of its own."""
+        command = PlaceOrder(**self.fields)
+        if command.ordered_at is not None:
+            self.principal.require(Scope.ORDERS_IMPORT)
+        answer = container().place_order().handle(command, self.context)
+        return self.answer(answer, location=f"/v1/orders/{answer.result.id}")
+
+
+class OneOrder(ApiView):
+    """/v1/orders/{order_id}"""
+
+    operations = by_method(READ_ORDER, AMEND_ORDER)
+
+    def get(self, request: Request, order_id: str) -> HttpResponse:
+        """The order as it stands, or as it was."""
+        found_id = known_order_id(order_id)
+        if "at_version" in self.query:
+            asked = OrderAtVersion(order_id=found_id, version=self.query["at_version"])
+            return self.shown(container().order_at_version().handle(asked, self.context))
+        with container().read_models(self.context.tenant_id) as views:
+            return self.shown(views.order(found_id))
+
+    def patch(self, request: Request, order_id: str) -> HttpResponse:
+        """Amend the order."""
+        command = AmendOrder(
+            order_id=known_order_id(order_id), expected_version=self.expected_version, **self.fields
+        )
+        return self.answer(container().amend_order().handle(command, self.context))
+
+
+class OrderCancellation(ApiView):
+    """/v1/orders/{order_id}/cancel"""
+
+    operations = by_method(CANCEL_ORDER)
+
+    def post(self, request: Request, order_id: str) -> HttpResponse:
+        """Cancel the order."""
+        command = CancelOrder(
+            order_id=known_order_id(order_id), expected_version=self.expected_version, **self.fields
+        )
+        return self.answer(container().cancel_order().handle(command, self.context))
+
+
+class OrderEvents(ApiView):
+    """/v1/orders/{order_id}/events"""
+
+    operations = by_method(LIST_ORDER_EVENTS)
+
+    def get(self, request: Request, order_id: str) -> HttpResponse:
+        """A page of the order's events."""
+        found_id, limit = known_order_id(order_id), self.query.get("limit", PAGE_DEFAULT)
+        with container().read_models(self.context.tenant_id) as views:
+            events = views.order_events(
+                found_id, after_version=self.query.get("after_version", 0), limit=limit
+            )
+        is_full = len(events) == limit
+        return self.listed(events, {"after_version": str(events[-1].version)} if is_full else None)
+
+
+def known_order_id(text: str) -> UUID:
+    """The id of that address, in its one canonical form. Raises NotFound, as for an id that nobody has."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        raise NotFound(kind=Order.kind, id=text) from None
+    if str(found) != text:
+        raise NotFound(kind=Order.kind, id=text)
+    return found

@@ -1,0 +1,45 @@
+"""The addresses of the API, and what answers where Django itself would."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from domain.errors import InvalidInput
+from entrypoints.rest_api import operators, orders, products
+from entrypoints.rest_api.answers import failed, refused
+
+_log: Final = logging.getLogger("holdwater.api")
+
+urlpatterns: Final = [
+    path("v1/orders", orders.Orders.as_view()),
+    path("v1/orders/<str:order_id>", orders.OneOrder.as_view()),
+    path("v1/orders/<str:order_id>/cancel", orders.OrderCancellation.as_view()),
+    path("v1/orders/<str:order_id>/events", orders.OrderEvents.as_view()),
+    path("v1/products", products.Products.as_view()),
+    path("v1/products/<str:sku>", products.OneProduct.as_view()),
+    path("v1/products/<str:sku>/stock", products.ProductStock.as_view()),
+    path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
+    path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
+    path("v1/openapi.json", operators.get_only(operators.openapi)),
+    path("livez", operators.get_only(operators.livez)),
+    path("readyz", operators.get_only(operators.readyz)),
+    path("docs", operators.get_only(operators.swagger_ui)),
+    path("docs/assets/<str:name>", operators.get_only(operators.swagger_asset)),
+    path("docs/problems/", operators.get_only(operators.problem_list)),
+    path("docs/problems/<str:code>", operators.get_only(operators.problem)),
+]
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: it found the request suspicious."""
+    refusal = InvalidInput(field="request", problem=f"is malformed ({type(exception).__name__})")
+    return refused(refusal, request.ids.request_id)  # type: ignore[attr-defined]
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: something failed outside of the API's views; Django has logged it."""
+    return failed(request.ids.request_id)  # type: ignore[attr-defined]

@@ -1,0 +1,169 @@
+"""The web role: granian with our WSGI application, run from settings.
+
+Workers are processes, each with some threads; granian's own access log is off, since the application
+writes one.
+What granian lacks is added here: a notice before it stops accepting (A5), and workers that end with their
+parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final
+
+from django.db import connections
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from application.ports.unit_of_work import StoreUnavailable
+from entrypoints import drain, logs
+from entrypoints.container import Container
+from entrypoints.limits import (
+    CONNECTIONS_WAITING_MAX,
+    DRAIN_NOTICE_S,
+    HEADERS_READ_TIMEOUT_S,
+    PARENT_CHECK_INTERVAL_S,
+    SHUTDOWN_S,
+)
+from entrypoints.settings import Settings
+
+_PR_SET_PDEATHSIG: Final = 1
+_DRAIN_SIGNAL: Final = signal.SIGUSR1
+_RESPAWN_INTERVAL_S: Final = 0.1
+_THREAD_IDLE_S: Final = 600
+"""A thread that ends takes its database connection with it; granian allows no more than this."""
+
+# Warnings of granian's own go the way of all logs here.
+_GRANIAN_LOGS: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"_granian": {"handlers": [], "propagate": True}},
+}
+
+_log: Final = logging.getLogger("holdwater.web")
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkerStart:
+    """What granian calls in each worker to get its application; picklable, for start methods that copy
+    nothing."""
+
+    server_pid: int
+    log_format: Any
+    log_level: str
+
+    def __call__(self) -> Callable[..., Any]:
+        logs.configure(self.log_format, self.log_level)
+        _die_with(self.server_pid)
+        signal.signal(_DRAIN_SIGNAL, _begin_drain)
+        # By name, since nothing of the API may be loaded in the server's own process before it forks.
+        application = importlib.import_module("entrypoints.django_site.wsgi").application
+        _check_isolation(importlib.import_module("entrypoints.rest_api.wiring").container())
+        return application
+
+
+class _Server(MPServer):
+    """Granian that says in /readyz that it is stopping, DRAIN_NOTICE_S before it stops accepting."""
+
+    _is_draining = False
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """SIGTERM tells the workers and waits; a second one, or Ctrl-C, stops at once."""
+        if self._is_draining or (args and args[0] == signal.SIGINT):
+            super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            return
+        self._is_draining = True
+        for worker in self.wrks:
+            _tell(worker.inner.pid, _DRAIN_SIGNAL)
+        timer = threading.Timer(DRAIN_NOTICE_S, super().signal_handler_interrupt)
+        timer.daemon = True
+        timer.start()
+
+
+def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until SIGTERM or SIGINT; returns when every accepted request has been answered, or SHUTDOWN_S
+    is over.
+
+    To be called from the main thread, with Django set up and the database role checked; each worker checks it
+    again. Raises SystemExit with a status above 0 when workers keep failing.
+    """
+    logs.configure(settings.log_format, settings.log_level)
+    connections.close_all()  # a connection that is open across a fork would have two ends here
+    server = _Server(
+        "entrypoints.django_site.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_READ_TIMEOUT_S * 1_000),
+        workers=settings.web_workers,
+        blocking_threads=settings.web_threads,
+        blocking_threads_idle_timeout=_THREAD_IDLE_S,
+        backlog=CONNECTIONS_WAITING_MAX,
+        log_level=LogLevels.warning,
+        log_dictconfig=_GRANIAN_LOGS,
+        log_access=False,
+        respawn_failed_workers=True,
+        respawn_interval=_RESPAWN_INTERVAL_S,
+        workers_kill_timeout=SHUTDOWN_S,
+    )
+    _log.info("listening", extra={"fields": {"address": f"http://{host}:{port}", "pid": os.getpid()}})
+    start = _WorkerStart(os.getpid(), settings.log_format, settings.log_level)
+    server.serve(target_loader=start, wrap_loader=False)
+
+
+def _begin_drain(signum: int, frame: FrameType | None) -> None:
+    drain.begin()
+
+
+def _check_isolation(container: Container) -> None:
+    """End this worker if its database role could see past a tenant.
+
+    While the database can't be reached nothing is served from it either; the server's own process has
+    checked the role before it started, so a worker that replaces a lost one in that time may start.
+    """
+    try:
+        container.refuse_void_isolation()
+    except StoreUnavailable as error:
+        _log.warning("the database role could not be checked: %s", error)
+    finally:
+        connections.close_all()
+
+
+def _die_with(parent_pid: int) -> None:
+    """End this process when its parent is gone, however that ended: by the kernel on Linux, by looking
+    elsewhere.
+
+    The kernel's signal comes when the parent's *thread* ends that forked; granian forks from its main thread.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    threading.Thread(target=_watch_parent, args=(parent_pid,), name="parent-watch", daemon=True).start()
+
+
+def _watch_parent(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(PARENT_CHECK_INTERVAL_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SHUTDOWN_S)
+    os._exit(1)
+
+
+def _tell(pid: int | None, signum: signal.Signals) -> None:
+    try:
+        if pid is not None:
+            os.kill(pid, signum)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,96 @@
+"""The contract suites, bound to the Django adapters on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from django.db import connections
+
+from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
+from adapters.django_orm.read_models import DjangoReadModels
+from adapters.django_orm.unit_of_work import DjangoUnitOfWork
+from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.read_models import OpenReadModels
+from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
+from unit.contracts.access_contract import AccessContract
+from unit.contracts.event_store_contract import EventStoreContract
+from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.order_repository_contract import OrderRepositoryContract
+from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
+from unit.contracts.unit_of_work_contract import UnitOfWorkContract
+
+
+class DjangoBinding:
+    """Tenants of the test's own in the one database; a connection for each thread."""
+
+    @pytest.fixture
+    def open_unit_of_work(self) -> OpenUnitOfWork:
+        return DjangoUnitOfWork
+
+    @pytest.fixture
+    def open_read_models(self) -> OpenReadModels:
+        return DjangoReadModels
+
+    @pytest.fixture
+    def tenant_id(self, new_tenant: Callable[[], UUID]) -> UUID:
+        return new_tenant()
+
+    @pytest.fixture
+    def other_tenant_id(self, new_tenant: Callable[[], UUID]) -> UUID:
+        return new_tenant()
+
+    @pytest.fixture
+    def release_thread(self) -> Callable[[], None]:
+        return connections.close_all
+
+    @pytest.fixture
+    def expire_key(self) -> Callable[[CommandContext], None]:
+        return expire_key
+
+    @pytest.fixture
+    def access_tokens(self, database_urls: object) -> AccessTokens:
+        return DjangoAccessTokens()
+
+    @pytest.fixture
+    def access_administration(self, database_urls: object) -> AccessAdministration:
+        return DjangoAccessAdministration()
+
+
+def expire_key(context: CommandContext) -> None:
+    """Move the expiry of the key into the past, as the owner."""
+    assert context.request_key is not None
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE idempotency_record SET expires_at = clock_timestamp() - interval '1 second'"
+            " WHERE tenant_id = %s AND actor = %s AND key = %s",
+            [context.tenant_id, context.actor, context.request_key.key],
+        )
+        assert cursor.rowcount == 1
+
+
+class TestUnitOfWork(DjangoBinding, UnitOfWorkContract): ...
+
+
+class TestOrderRepository(DjangoBinding, OrderRepositoryContract): ...
+
+
+class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
+
+
+class TestStockItemRepository(DjangoBinding, StockItemRepositoryContract): ...
+
+
+class TestEventStore(DjangoBinding, EventStoreContract): ...
+
+
+class TestIdempotency(DjangoBinding, IdempotencyContract): ...
+
+
+class TestReadModels(DjangoBinding, ReadModelsContract): ...
+
+
+class TestAccess(DjangoBinding, AccessContract): ...

@@ -1,0 +1,381 @@
+"""What every operation refuses alike, in the order of the checks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from application.conflict_retry import Overloaded
+from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
+from builders import a_context
+from domain.access import Scope
+from domain.idempotency import RequestKey
+from entrypoints.container import Container
+from entrypoints.http_messages.operations import (
+    ADJUST_STOCK,
+    AMEND_ORDER,
+    CANCEL_ORDER,
+    CREATE_PRODUCT,
+    OPERATIONS,
+    PLACE_ORDER,
+    RECEIVE_STOCK,
+    RENAME_PRODUCT,
+    Operation,
+)
+from entrypoints.limits import BODY_BYTES_MAX
+from integration.rest_api.checked_client import Answer, CheckedClient
+from integration.rest_api.conftest import ORDER
+
+NOBODYS_ID = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
+BODIES: dict[str, dict[str, Any]] = {
+    CREATE_PRODUCT.id: {"sku": "TEA-2", "name": "Tea"},
+    RENAME_PRODUCT.id: {"name": "Green tea"},
+    RECEIVE_STOCK.id: {"quantity": 5},
+    ADJUST_STOCK.id: {"delta": 3, "reason": "found"},
+    PLACE_ORDER.id: ORDER,
+    AMEND_ORDER.id: {"note": "ring twice"},
+    CANCEL_ORDER.id: {"reason": "a mistake"},
+}
+
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+every_change = pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if one.body is not None], ids=lambda operation: operation.id
+)
+every_keyed = pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if one.takes_key], ids=lambda operation: operation.id
+)
+every_versioned = pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if one.needs_version], ids=lambda operation: operation.id
+)
+on_one_thing = pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if "{" in one.path], ids=lambda operation: operation.id
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls an operation rightly, but for what a test changes."""
+
+    api: CheckedClient
+    order: Answer
+    product: Answer
+
+    def __call__(
+        self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any
+    ) -> Answer:
+        """`sku`, `order_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
+        path = operation.path.format(
+            sku=changes.pop("sku", "TEA-1"), order_id=changes.pop("order_id", self.order.json["id"])
+        )
+        tag = (self.order if "order_id" in operation.path else self.product).headers["ETag"]
+        headers: dict[str, Any] = {}
+        if operation.needs_key:
+            headers["idempotency_key"] = "another"
+        if operation.needs_version:
+            headers["if_match"] = tag
+        query, raw = changes.pop("query", ""), changes.pop("raw", None)
+        headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
+        client = client or self.api
+        if operation.body is None:
+            return client.call(operation.method, path + query, raw or b"", **headers)
+        if raw is not None:
+            return client.call(operation.method, path + query, raw, **headers)
+        send = client.post if operation.method == "POST" else client.patch
+        return send(path + query, BODIES[operation.id], **headers)
+
+
+@pytest.fixture
+def call(api: CheckedClient, placed: Answer, tea: Answer) -> Caller:
+    """The caller, with one product and one order to act on."""
+    return Caller(api, placed, tea)
+
+
+class GivenUp(Exception):
+    """A first attempt that came to nothing."""
+
+
+def raises(error: Exception) -> Callable[..., Any]:
+    """A dependency that fails so."""
+
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+class TestEveryOperation:
+    @every_operation
+    def test_answers_as_it_says(self, call: Caller, operation: Operation) -> None:
+        answer = call(operation)
+        assert answer.status == operation.status
+        assert ("ETag" in answer.headers) == operation.gives_tag
+        assert ("Location" in answer.headers) == operation.gives_location
+
+    @every_operation
+    @pytest.mark.promise("A1")
+    def test_wants_a_token(self, call: Caller, operation: Operation) -> None:
+        for token in (None, "hw_unknown", "x" * 201, "a b", ""):
+            answer = call(operation, client=call.api.as_(token))
+            assert (answer.status, answer.code) == (401, "not-authenticated")
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+    @every_operation
+    @pytest.mark.promise("A1")
+    def test_wants_its_scope(self, call: Caller, new_token: Callable[..., str], operation: Operation) -> None:
+        others = [
+            scope.value
+            for scope in Scope
+            if scope not in {operation.scope, Scope.ALL}
+            and scope.value.replace("write", "read") != operation.scope.value
+        ]
+        answer = call(operation, client=call.api.as_(new_token(*others)))
+        assert (answer.status, answer.code) == (403, "scope-missing")
+        assert operation.scope.value in answer.json["detail"]
+        assert call(operation, client=call.api.as_(new_token(operation.scope.value))).status < 300
+
+    @on_one_thing
+    @pytest.mark.promise("A1")
+    def test_shows_nothing_of_another_tenant(
+        self, call: Caller, new_token: Callable[..., str], operation: Operation
+    ) -> None:
+        stranger = call.api.as_(new_token(tenant="others"))
+        assert call(operation, client=stranger).status == 404
+        assert call(operation).status == operation.status
+
+    @on_one_thing
+    @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
+    def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
+        answer = call(operation, sku=odd, order_id=odd)
+        assert answer.status in {404, 405}
+        assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
+
+    @on_one_thing
+    def test_answers_404_for_what_nobody_has(self, call: Caller, operation: Operation) -> None:
+        assert call(operation, sku="NONE", order_id=NOBODYS_ID).code == "not-found"
+
+    @every_operation
+    @pytest.mark.promise("A2")
+    def test_answers_json_or_nothing(self, call: Caller, operation: Operation) -> None:
+        for accept in ("text/html", "application/json;q=0", "image/*, text/plain"):
+            assert call(operation, accept=accept).code == "not-acceptable"
+        for accept in ("*/*", "application/*;q=0.1", "text/html, application/json;q=0.5", ""):
+            assert call(operation, accept=accept, idempotency_key=accept.encode().hex() or "x").status < 500
+
+    @every_operation
+    @pytest.mark.promise("A2")
+    def test_refuses_a_query_parameter_that_it_does_not_know(
+        self, call: Caller, operation: Operation
+    ) -> None:
+        answer = call(operation, query="?colour=red")
+        assert (answer.status, answer.fields) == (400, ["colour"])
+
+    @every_operation
+    @pytest.mark.promise("A2")
+    def test_says_which_methods_there_are(self, call: Caller, operation: Operation) -> None:
+        path = operation.path.format(sku="TEA-1", order_id=NOBODYS_ID)
+        for method in ("DELETE", "PUT", "OPTIONS", "TRACE", "BREW"):
+            answer = call.api.call(method, path)
+            assert (answer.status, answer.code) == (405, "method-not-allowed")
+            assert operation.method in answer.headers["Allow"].split(", ")
+
+    @every_operation
+    @pytest.mark.promise("A2")
+    @pytest.mark.parametrize(
+        ("error", "retry_after"),
+        [(StoreUnavailable(retry_after_s=3), "3"), (TransactionConflict(), "1"), (Overloaded(tries=3), "1")],
+    )
+    def test_says_when_to_come_again(
+        self, call: Caller, container: Container, operation: Operation, error: Exception, retry_after: str
+    ) -> None:
+        if not isinstance(error, StoreUnavailable) and operation.body is None:
+            return
+        container.unit_of_work.override(providers.Callable(raises(error)))
+        container.read_models.override(providers.Callable(raises(error)))
+        container.back_off.override(providers.Object(lambda number: None))
+        answer = call(operation)
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == retry_after
+
+    @every_operation
+    @pytest.mark.promise("A2")
+    def test_tells_nothing_of_its_own_faults(
+        self, call: Caller, container: Container, operation: Operation, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fault = providers.Callable(raises(RuntimeError("the secret is 42")))
+        container.unit_of_work.override(fault)
+        container.read_models.override(fault)
+        answer = call(operation, x_request_id="find-me")
+        assert (answer.status, answer.code) == (500, "internal-error")
+        assert b"42" not in answer.body
+        assert answer.json["request_id"] == answer.headers["X-Request-Id"] == "find-me"
+        assert "the secret is 42" in caplog.text
+
+
+class TestEveryChange:
+    @every_change
+    @pytest.mark.promise("A2")
+    @pytest.mark.parametrize(
+        ("raw", "code"),
+        [
+            (b"", "malformed-body"),
+            (b"{", "malformed-body"),
+            (b'{"a": \xff}', "malformed-body"),
+            (b'{"a": "\xe9"}', "malformed-body"),
+            ('{"a": "x"}'.encode("utf-16"), "malformed-body"),
+            (b"\xef\xbb\xbf{}", "malformed-body"),
+            (b"{]", "malformed-body"),
+            (b"[]", "invalid-input"),
+            (b"null", "invalid-input"),
+            (b"1" * 5_000, "invalid-input"),
+            (b'{"colour": "red"}', "invalid-input"),
+            (b'{"note": "a", "note": "a"}', "invalid-input"),
+        ],
+    )
+    def test_refuses_what_is_no_body_for_it(
+        self, call: Caller, operation: Operation, raw: bytes, code: str
+    ) -> None:
+        answer = call(operation, raw=raw)
+        assert (answer.status, answer.code) == (400, code)
+
+    @every_change
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "",
+            "text/plain",
+            "application/xml",
+            "application/json; charset=latin-1",
+            "multipart/form-data",
+            "json",
+        ],
+    )
+    def test_takes_json_in_utf8_alone(self, call: Caller, operation: Operation, content_type: str) -> None:
+        answer = call(operation, content_type=content_type)
+        assert (answer.status, answer.code) == (415, "unsupported-media-type")
+
+    @every_change
+    def test_takes_no_compressed_body(self, call: Caller, operation: Operation) -> None:
+        assert call(operation, content_encoding="gzip").code == "unsupported-media-type"
+
+    @every_change
+    def test_takes_json_with_its_charset(self, call: Caller, operation: Operation) -> None:
+        assert call(operation, content_type='Application/JSON; charset="UTF-8"').status == operation.status
+
+    @every_change
+    @pytest.mark.promise("A2")
+    def test_refuses_a_body_that_is_too_large(self, call: Caller, operation: Operation) -> None:
+        answer = call(operation, raw=b" " * (BODY_BYTES_MAX + 1))
+        assert (answer.status, answer.code) == (413, "body-too-large")
+
+    @every_change
+    @pytest.mark.promise("L8")
+    def test_checks_the_token_and_the_scope_before_the_body(
+        self, call: Caller, new_token: Callable[..., str], operation: Operation
+    ) -> None:
+        assert call(operation, client=call.api.as_(None), raw=b"{").status == 401
+        assert call(operation, client=call.api.as_(new_token("ops")), raw=b"{").status == 403
+
+    @on_one_thing
+    @pytest.mark.promise("L8")
+    def test_checks_the_body_before_it_looks_for_the_thing(self, call: Caller, operation: Operation) -> None:
+        if operation.body is not None:
+            assert call(operation, sku="NONE", order_id=NOBODYS_ID, raw=b"{").status == 400
+
+
+class TestEveryKeyedOperation:
+    @every_keyed
+    @pytest.mark.promise("H1")
+    def test_refuses_a_malformed_key(self, call: Caller, operation: Operation) -> None:
+        for key in ("", " ", "a b", "a,b", '"a', 'a"', '"a","b"', '"a";v=1', "\x7f", "é", "k" * 256, '""'):
+            answer = call(operation, idempotency_key=key)
+            assert (answer.status, answer.fields) == (400, ["Idempotency-Key"]), key
+
+    @every_keyed
+    @pytest.mark.promise("H1")
+    def test_wants_a_key_where_one_is_required(self, call: Caller, operation: Operation) -> None:
+        answer = call(operation, idempotency_key=None)
+        if operation.needs_key:
+            assert (answer.status, answer.code) == (400, "idempotency-key-missing")
+        else:
+            assert answer.status == operation.status
+
+    @every_keyed
+    @pytest.mark.promise("H2")
+    def test_gives_the_same_answer_again(self, call: Caller, operation: Operation) -> None:
+        first, again = (call(operation, idempotency_key="k" * 255) for _ in range(2))
+        assert "Idempotent-Replayed" not in first.headers
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (again.status, again.body) == (first.status, first.body)
+        for name in ("ETag", "Location", "Content-Type"):
+            assert again.headers.get(name) == first.headers.get(name)
+
+    @every_keyed
+    @pytest.mark.promise("H3")
+    def test_refuses_the_key_of_another_request(self, call: Caller, operation: Operation) -> None:
+        answer = call(operation, idempotency_key="placed" if operation is not PLACE_ORDER else "tea")
+        assert (answer.status, answer.code) == (422, "key-reused")
+
+    @every_keyed
+    @pytest.mark.promise("H4")
+    def test_refuses_a_twin_at_once(self, call: Caller, container: Container, operation: Operation) -> None:
+        principal = container.authenticate().handle(call.api.token or "")
+        context = a_context(tenant_id=principal.tenant_id, actor=principal.owner)
+        with contextlib.suppress(GivenUp), container.unit_of_work(context) as uow:
+            uow.once(RequestKey.of("busy", b"anything"), dict)
+            answer = call(operation, idempotency_key="busy")
+            raise GivenUp
+        assert (answer.status, answer.code) == (409, "request-in-progress")
+        assert answer.headers["Retry-After"] == "1"
+        assert call(operation, idempotency_key="busy").status == operation.status
+
+
+class TestEveryVersionedOperation:
+    @every_versioned
+    @pytest.mark.promise("L3")
+    def test_wants_if_match(self, call: Caller, operation: Operation) -> None:
+        assert (answer := call(operation, if_match=None)).status == 428
+        assert answer.code == "precondition-required"
+
+    @every_versioned
+    @pytest.mark.promise("L3")
+    def test_refuses_what_is_no_entity_tag(self, call: Caller, operation: Operation) -> None:
+        for header in ("", "abc", '"a', 'W/"a" b', '"a" "b"', '"a",', ",", '*, "a"', '"a\tb"', 'w/"a"'):
+            answer = call(operation, if_match=header)
+            assert (answer.status, answer.fields) == (400, ["If-Match"]), header
+
+    @every_versioned
+    @pytest.mark.promise("L3")
+    def test_refuses_unknown_weak_and_stale_tags_with_the_current_one(
+        self, call: Caller, operation: Operation
+    ) -> None:
+        current = (call.order if "order_id" in operation.path else call.product).headers["ETag"]
+        other_id = f'"{NOBODYS_ID}-1"'
+        beyond = current.replace('-1"', '-2"')
+        for tag in (
+            '"x"',
+            '""',
+            f"W/{current}",
+            other_id,
+            beyond,
+            f"{beyond}, {other_id}",
+            '"' + "9" * 60 + '"',
+        ):
+            answer = call(operation, if_match=tag)
+            assert (answer.status, answer.code) == (412, "stale-object-error"), tag
+            assert answer.headers["ETag"] == current
+
+    @every_versioned
+    @pytest.mark.promise("L2", "L3")
+    def test_takes_the_current_tag_among_others(self, call: Caller, operation: Operation) -> None:
+        current = (call.order if "order_id" in operation.path else call.product).headers["ETag"]
+        assert call(operation, if_match=f'W/"x" ,"y",{current}').status == 200
+
+    @every_versioned
+    @pytest.mark.promise("L3")
+    def test_takes_the_star_for_any_version(self, call: Caller, operation: Operation) -> None:
+        assert call(operation, if_match="*").status == 200

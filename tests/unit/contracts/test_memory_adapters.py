@@ -1,0 +1,96 @@
+"""The contract suites, bound to the in-memory adapters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
+from adapters.memory.database import InMemoryDatabase
+from adapters.memory.read_models import InMemoryReadModels
+from adapters.memory.unit_of_work import InMemoryUnitOfWork
+from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.read_models import OpenReadModels
+from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
+from domain.idempotency import KEY_KEPT_FOR
+from unit.contracts.access_contract import AccessContract
+from unit.contracts.event_store_contract import EventStoreContract
+from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.order_repository_contract import OrderRepositoryContract
+from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
+from unit.contracts.unit_of_work_contract import UnitOfWorkContract
+
+
+class SettableClock:
+    """The present, plus what a test has added."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Go ahead."""
+        self._ahead += by
+
+
+class MemoryBinding:
+    """Everything over one new in-memory database a test."""
+
+    @pytest.fixture
+    def clock(self) -> SettableClock:
+        return SettableClock()
+
+    @pytest.fixture
+    def database(self, clock: SettableClock) -> InMemoryDatabase:
+        return InMemoryDatabase(now=clock)
+
+    @pytest.fixture
+    def open_unit_of_work(self, database: InMemoryDatabase) -> OpenUnitOfWork:
+        return functools.partial(InMemoryUnitOfWork, database=database)
+
+    @pytest.fixture
+    def open_read_models(self, database: InMemoryDatabase) -> OpenReadModels:
+        return functools.partial(InMemoryReadModels, database=database)
+
+    @pytest.fixture
+    def expire_key(self, clock: SettableClock) -> Callable[[CommandContext], None]:
+        return lambda context: clock.advance(KEY_KEPT_FOR)
+
+    @pytest.fixture
+    def access_tokens(self, database: InMemoryDatabase) -> AccessTokens:
+        return InMemoryAccessTokens(database=database)
+
+    @pytest.fixture
+    def access_administration(self, database: InMemoryDatabase) -> AccessAdministration:
+        return InMemoryAccessAdministration(database=database)
+
+
+class TestUnitOfWork(MemoryBinding, UnitOfWorkContract): ...
+
+
+class TestOrderRepository(MemoryBinding, OrderRepositoryContract): ...
+
+
+class TestProductRepository(MemoryBinding, ProductRepositoryContract): ...
+
+
+class TestStockItemRepository(MemoryBinding, StockItemRepositoryContract): ...
+
+
+class TestEventStore(MemoryBinding, EventStoreContract): ...
+
+
+class TestIdempotency(MemoryBinding, IdempotencyContract): ...
+
+
+class TestReadModels(MemoryBinding, ReadModelsContract): ...
+
+
+class TestAccess(MemoryBinding, AccessContract): ...

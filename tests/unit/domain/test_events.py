@@ -1,0 +1,126 @@
+"""Events: names and schema versions are stored for good, and every class survives the codec."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import Any, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.row_mapping.json_codec import event_from_data, event_to_data
+from builders import NOON
+from domain.event import Event, event, event_class, event_classes
+from domain.inventory import events as inventory_events
+from domain.orders import events as order_events
+
+# What the store may hold, with the fields of each schema. No entry is ever changed: a new shape is a new one.
+SCHEMAS = {
+    ("order.placed", 1): {
+        "customer_ref",
+        "currency",
+        "lines",
+        "payment_method",
+        "ordered_at",
+        "reference",
+        "email",
+        "note",
+        "address",
+    },
+    ("order.amended", 1): {"note", "address"},
+    ("order.confirmed", 1): set(),
+    ("order.cancelled", 1): {"reason"},
+    ("product.created", 1): {"sku", "name"},
+    ("product.renamed", 1): {"name"},
+    ("stock.opened", 1): {"product_id", "sku"},
+    ("stock.received", 1): {"quantity"},
+    ("stock.adjusted", 1): {"delta", "reason"},
+    ("stock.reserved", 1): {"order_id", "quantity"},
+    ("stock.released", 1): {"order_id", "quantity"},
+    ("stock.sold", 1): {"order_id", "quantity"},
+    ("stock.returned", 1): {"order_id", "quantity"},
+}
+
+
+def the_events() -> list[type[Event]]:
+    """The domain's event classes."""
+    modules = {inventory_events.__name__, order_events.__name__}
+    return [cls for cls in event_classes() if cls.__module__ in modules]
+
+
+st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
+st.register_type_strategy(str, st.text(st.characters(codec="utf-8")))
+
+
+def any_event() -> st.SearchStrategy[Event]:
+    """Any event with any fields."""
+    return st.one_of([st.builds(cls, **_any_fields(cls)) for cls in the_events()])
+
+
+def _any_fields(cls: type[Event]) -> dict[str, st.SearchStrategy[Any]]:
+    hints = get_type_hints(cls)
+    return {field.name: st.from_type(hints[field.name]) for field in dataclasses.fields(cls)}
+
+
+class TestTheWireNames:
+    def test_are_those_that_may_be_stored(self) -> None:
+        assert {
+            (cls.wire_name, cls.schema_version): {field.name for field in dataclasses.fields(cls)}
+            - {"occurred_at"}
+            for cls in the_events()
+        } == SCHEMAS
+
+    @pytest.mark.parametrize("name", sorted(SCHEMAS))
+    def test_lead_to_a_class(self, name: tuple[str, int]) -> None:
+        cls = event_class(*name)
+        assert (cls.wire_name, cls.schema_version) == name
+
+    def test_are_taken_once(self) -> None:
+        with pytest.raises(ValueError, match=r"order\.placed v1 is already OrderPlaced"):
+            event("order.placed")(Event)
+
+    @pytest.mark.parametrize("name", [("order.vanished", 1), ("order.placed", 2)])
+    def test_that_are_unknown_are_named(self, name: tuple[str, int]) -> None:
+        with pytest.raises(LookupError, match=rf"no event class is registered for {name[0]} v{name[1]}"):
+            event_class(*name)
+
+
+class TestTheCodec:
+    @given(event=any_event())
+    def test_gives_every_event_back(self, event: Event) -> None:
+        data = json.loads(json.dumps(event_to_data(event)))
+        assert "occurred_at" not in data
+        assert event_from_data(event.wire_name, event.schema_version, event.occurred_at, data) == event
+
+    def test_writes_plain_json(self) -> None:
+        placed = order_events.OrderPlaced(
+            occurred_at=NOON,
+            customer_ref="c-17",
+            currency="EUR",
+            lines=(),
+            payment_method="tok",
+            ordered_at=NOON,
+            reference=None,
+            email=None,
+            note="",
+            address="",
+        )
+        assert event_to_data(placed) == {
+            "customer_ref": "c-17",
+            "currency": "EUR",
+            "lines": [],
+            "payment_method": "tok",
+            "ordered_at": "2026-01-01T12:00:00Z",
+            "reference": None,
+            "email": None,
+            "note": "",
+            "address": "",
+        }
+
+    @pytest.mark.parametrize("data", [{}, {"quantity": "1"}, {"quantity": None}])
+    def test_refuses_data_that_does_not_fit(self, data: dict[str, object]) -> None:
+        with pytest.raises(ValueError, match="quantity"):
+            event_from_data("stock.received", 1, NOON, data)
