@@ -1,8 +1,7 @@
-"""The one map from refusals to what transports say: HTTP status, exit code of a command, worth another try
-or not.
+"""The one map from refusals to what transports say: HTTP status, exit code of a command, worth another try or not.
 
-Exit codes are those of sysexits.h, so that shells and process managers can tell them apart. A class that
-isn't listed is judged as its nearest listed parent.
+Exit codes are those of sysexits.h, so that shells and process managers can tell them apart. A class that isn't listed
+is judged as its nearest listed parent.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Every limit that a caller can meet, in one table: code, OpenAPI document and docs/limits.md take it from
-here.
+"""Every limit that a caller can meet, in one table: code, OpenAPI document and docs/limits.md take it from here.
 
 Limits of the domain stand in the domain and are listed here, not copied.
 """

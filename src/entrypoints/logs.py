@@ -1,5 +1,6 @@
-"""Logs: one line an entry, JSON for machines or text for a terminal, each with the ids of the request it
-belongs to."""
+"""Logs: one line an entry, JSON for machines or text for a terminal, each with the ids of the request it belongs
+to.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """The web role: granian with our WSGI application, run from settings.
 
-Workers are processes, each with some threads; granian's own access log is off, since the application
-writes one.
-What granian lacks is added here: a notice before it stops accepting (A5), and workers that end with their
-parent.
+Workers are processes, each with some threads; granian's own access log is off, since the application writes one. What
+granian lacks is added here: a notice before it stops accepting (A5), and workers that end with their parent.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -37,7 +36,7 @@ from entrypoints.limits import (
     PARENT_CHECK_INTERVAL_S,
     SHUTDOWN_S,
 )
-from entrypoints.settings import Settings
+from entrypoints.settings import SettingInvalid, Settings
 
 _PR_SET_PDEATHSIG: Final = 1
 _DRAIN_SIGNAL: Final = signal.SIGUSR1
@@ -57,8 +56,7 @@ _log: Final = logging.getLogger("holdwater.web")
 
 @dataclass(frozen=True, slots=True)
 class _WorkerStart:
-    """What granian calls in each worker to get its application; picklable, for start methods that copy
-    nothing."""
+    """What granian calls in each worker to get its application; picklable, for start methods that copy nothing."""
 
     server_pid: int
     log_format: Any
@@ -93,12 +91,12 @@ class _Server(MPServer):
 
 
 def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve until SIGTERM or SIGINT; returns when every accepted request has been answered, or SHUTDOWN_S
-    is over.
+    """Serve until SIGTERM or SIGINT; returns when every accepted request has been answered, or SHUTDOWN_S is over.
 
-    To be called from the main thread, with Django set up and the database role checked; each worker checks it
-    again. Raises SystemExit with a status above 0 when workers keep failing.
+    To be called from the main thread, with Django set up and the database role checked; each worker checks it again.
+    Raises SettingInvalid if the address can't be listened on, SystemExit (above 0) when workers keep failing.
     """
+    _require_free(host, port)
     logs.configure(settings.log_format, settings.log_level)
     connections.close_all()  # a connection that is open across a fork would have two ends here
     server = _Server(
@@ -124,6 +122,20 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> N
     server.serve(target_loader=start, wrap_loader=False)
 
 
+def _require_free(host: str, port: int) -> None:
+    """Raise SettingInvalid unless one can listen there.
+
+    The workers share the port by SO_REUSEPORT, which would let a second server of the same user join them unnoticed.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise SettingInvalid(
+            f"can't listen on {host} port {port} ({error.strerror}); stop what listens there, or choose another --port"
+        ) from None
+
+
 def _begin_drain(signum: int, frame: FrameType | None) -> None:
     drain.begin()
 
@@ -131,8 +143,8 @@ def _begin_drain(signum: int, frame: FrameType | None) -> None:
 def _check_isolation(container: Container) -> None:
     """End this worker if its database role could see past a tenant.
 
-    While the database can't be reached nothing is served from it either; the server's own process has
-    checked the role before it started, so a worker that replaces a lost one in that time may start.
+    While the database can't be reached nothing is served from it either; the server's own process has checked the
+    role before it started, so a worker that replaces a lost one in that time may start.
     """
     try:
         container.refuse_void_isolation()
@@ -143,8 +155,7 @@ def _check_isolation(container: Container) -> None:
 
 
 def _die_with(parent_pid: int) -> None:
-    """End this process when its parent is gone, however that ended: by the kernel on Linux, by looking
-    elsewhere.
+    """End this process when its parent is gone, however that ended: by the kernel on Linux, by looking elsewhere.
 
     The kernel's signal comes when the parent's *thread* ends that forked; granian forks from its main thread.
     """

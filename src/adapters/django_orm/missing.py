@@ -18,17 +18,19 @@ Query = Callable[[str, tuple[object, ...]], list[Row]]
 def missing_order(query: Query, tenant_id: UUID, order_id: UUID) -> DomainError:
     """NotFound, or Gone with the version at which the order was deleted."""
     deleted = OrderModel.objects.only_deleted().filter(tenant_id=tenant_id, id=order_id)
-    return _refusal(query(*compiled(deleted.values_list("version"))), Order.kind, str(order_id))
+    return _refusal(query(*compiled(deleted.values_list("id", "version"))), Order.kind, str(order_id))
 
 
 def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
-    """NotFound, or Gone with the version at which the latest product of that SKU was deleted."""
+    """NotFound, or Gone with id and version of the latest product of that SKU as it was deleted."""
     deleted = ProductModel.objects.only_deleted().filter(tenant_id=tenant_id, sku=sku)
-    latest = deleted.order_by("-deleted_at").values_list("version")[:1]
+    latest = deleted.order_by("-deleted_at").values_list("id", "version")[:1]
     return _refusal(query(*compiled(latest)), Product.kind, sku)
 
 
-def _refusal(versions: list[Row], kind: str, id_: str) -> DomainError:
-    if versions:
-        return Gone(kind=kind, id=id_, current_version=versions[0][0])
-    return NotFound(kind=kind, id=id_)
+def _refusal(deleted: list[Row], kind: str, name: str) -> DomainError:
+    """`id` is what was asked for, `aggregate_id` what it meant: for a product they differ."""
+    if not deleted:
+        return NotFound(kind=kind, id=name)
+    ((aggregate_id, version),) = deleted
+    return Gone(kind=kind, id=name, aggregate_id=str(aggregate_id), current_version=version)

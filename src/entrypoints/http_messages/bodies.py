@@ -1,7 +1,7 @@
 """JSON bodies to commands: structs derived from the command dataclasses, decoded strictly.
 
-A body is checked for everything that can be said of it alone: syntax, types, lengths, ranges, unknown and
-repeated names. What needs knowledge of the domain (currencies, sums) is left to the domain.
+A body is checked for everything that can be said of it alone: syntax, types, lengths, ranges, unknown and repeated
+names. What needs knowledge of the domain (currencies, sums) is left to the domain.
 """
 
 from __future__ import annotations
@@ -110,8 +110,7 @@ def _constrained(hint: Any, rule: msgspec.Meta, rules: Mapping[str, msgspec.Meta
 
 
 def _fields_of(struct: type[msgspec.Struct], command: type) -> Callable[[Any], dict[str, Any]]:
-    """How a decoded struct becomes the fields of the command; nested structs become the command's own
-    parts."""
+    """How a decoded struct becomes the fields of the command; nested structs become the command's own parts."""
     hints = get_type_hints(command)
     names = struct.__struct_fields__
     parts = {name: get_args(hints[name])[0] for name in names if get_origin(hints[name]) is tuple}

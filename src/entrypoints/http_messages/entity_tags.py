@@ -26,9 +26,9 @@ def entity_tag(id: UUID | str, version: int) -> str:
 def parse_if_match(header: str) -> tuple[VersionTag, ...] | None:
     """The versions that the caller accepts; None for `*`, which accepts any.
 
-    Tags that can't match are left out: weak ones, since If-Match compares strongly, and those that this
-    service never gave. A repeated header arrives joined by commas and is one list (RFC 9110, section 5.3).
-    Raises InvalidInput for what is no list of entity tags.
+    Tags that can't match are left out: weak ones, since If-Match compares strongly, and those that this service never
+    gave. A repeated header arrives joined by commas and is one list (RFC 9110, section 5.3). Raises InvalidInput for
+    what is no list of entity tags.
     """
     text = header.strip(" \t")
     if text == "*":

@@ -55,8 +55,8 @@ def title_of(error: type[DomainError]) -> str:
 def render_problem(error: DomainError, request_id: str) -> ProblemAnswer:
     """The answer for a refusal.
 
-    A refusal that may be kept under an idempotency key leaves the request's id to the header X-Request-Id,
-    so that a replay has the very same body (H2).
+    A refusal that may be kept under an idempotency key leaves the request's id to the header X-Request-Id, so that a
+    replay has the very same body (H2).
     """
     verdict = verdict_of(type(error))
     problem = Problem(

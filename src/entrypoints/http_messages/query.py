@@ -1,5 +1,4 @@
-"""Query parameters: each has a name, a reader and a schema; what isn't declared, or stands twice, is
-refused."""
+"""Query parameters: each has a name, a reader and a schema; what isn't declared, or stands twice, is refused."""
 
 from __future__ import annotations
 
@@ -103,8 +102,7 @@ def cursor() -> QueryParameter:
 
 
 def parse_query(query_string: str, declared: Sequence[QueryParameter]) -> dict[str, Any]:
-    """The given parameters by name. Raises InvalidInput that names the one that is unknown, repeated or
-    wrong."""
+    """The given parameters by name. Raises InvalidInput that names the one that is unknown, repeated or wrong."""
     if not query_string:
         return {}
     if len(query_string) > QUERY_LENGTH_MAX:

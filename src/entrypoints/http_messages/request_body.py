@@ -13,11 +13,10 @@ from entrypoints.limits import BODY_BYTES_MAX, DISCARD_BYTES_MAX, READ_CHUNK_BYT
 def read_body(environ: Mapping[str, Any]) -> bytes:
     """The whole body.
 
-    A body without Content-Length (chunked) is read to its end where the server marks it, which Django
-    would take
-    for an empty one. Raises BodyTooLarge above BODY_BYTES_MAX, after reading and dropping the rest (up to
-    DISCARD_BYTES_MAX): an answer sent while the client still writes would reach it as a broken connection.
-    Raises MalformedBody if the client stopped before the declared length.
+    A body without Content-Length (chunked) is read to its end where the server marks it, which Django would take for
+    an empty one. Raises BodyTooLarge above BODY_BYTES_MAX, after reading and dropping the rest (up to
+    DISCARD_BYTES_MAX): an answer sent while the client still writes would reach it as a broken connection. Raises
+    MalformedBody if the client stopped before the declared length.
     """
     remaining = _declared_length(environ)
     if remaining is not None and remaining > DISCARD_BYTES_MAX:
@@ -43,6 +42,11 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
     return b"".join(chunks)
 
 
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Whether the request came with a body at all (RFC 9112, section 6.3)."""
+    return environ.get("CONTENT_LENGTH", "") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
+
+
 def discard_body(environ: Mapping[str, Any]) -> None:
     """Read the body and drop it, for an answer that comes before anybody has read it."""
     with contextlib.suppress(BodyTooLarge, MalformedBody):
@@ -50,8 +54,7 @@ def discard_body(environ: Mapping[str, Any]) -> None:
 
 
 def _declared_length(environ: Mapping[str, Any]) -> int | None:
-    """Content-Length; None where the stream itself ends with the body (a WSGI extension:
-    wsgi.input_terminated)."""
+    """Content-Length; None where the stream itself ends with the body (a WSGI extension: wsgi.input_terminated)."""
     text = environ.get("CONTENT_LENGTH", "")
     if text.isascii() and text.isdigit():
         return int(text[:20])

@@ -1,5 +1,4 @@
-"""Refusals that HTTP itself gives, before a use case runs; none of them is kept under an idempotency key
-(H7)."""
+"""Refusals that HTTP itself gives, before a use case runs; none of them is kept under an idempotency key (H7)."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ class IdempotencyKeyMissing(InvalidInput):
 
 
 class PreconditionRequired(DomainError):
-    """The header If-Match is required: send the ETag of what you have read, so that nobody's change is
-    lost."""
+    """The header If-Match is required: send the ETag of what you have read, so that nobody's change is lost."""
 
 
 class HostNotAllowed(DomainError):

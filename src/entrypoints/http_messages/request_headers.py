@@ -94,8 +94,7 @@ def require_json_content(content_type: str, content_encoding: str) -> None:
 
 @functools.lru_cache(maxsize=256)
 def require_json_accepted(accept: str) -> None:
-    """Raises NotAcceptable if `Accept` leaves JSON out (RFC 9110, section 12.5.1: the most specific range
-    wins)."""
+    """Raises NotAcceptable if `Accept` leaves JSON out (RFC 9110, section 12.5.1: the most specific range wins)."""
     qualities = {}
     for part in accept.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -1,7 +1,6 @@
 """The one base of the API's views: the order of checks (L8), and how answers and refusals are rendered.
 
-DRF's content negotiation, parsers, throttles and metadata are left out: one media type goes in and out,
-bodies are
+DRF's content negotiation, parsers, throttles and metadata are left out: one media type goes in and out, bodies are
 decoded by msgspec, and what remains of `APIView` is its dispatch, authentication and permissions.
 """
 
@@ -26,7 +25,7 @@ from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag, parse_if_match
 from entrypoints.http_messages.operations import Operation, Page
 from entrypoints.http_messages.query import parse_query
-from entrypoints.http_messages.request_body import discard_body, read_body
+from entrypoints.http_messages.request_body import read_body
 from entrypoints.http_messages.request_errors import (
     IdempotencyKeyMissing,
     MethodNotAllowed,
@@ -45,8 +44,7 @@ _log: Final = logging.getLogger("holdwater.api")
 
 
 class ApiView(APIView):
-    """A view names its operations by method; `initial` has checked and parsed everything when a method
-    begins."""
+    """A view names its operations by method; `initial` has checked and parsed everything when a method begins."""
 
     operations: ClassVar[Mapping[str, Operation]]
     authentication_classes = [BearerAuthentication]  # noqa: RUF012 - as DRF declares it
@@ -60,7 +58,6 @@ class ApiView(APIView):
     """The command's fields that the body gave."""
     expected_version: Any
     context: CommandContext
-    body_is_read: bool = False
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """DRF's request, with authentication alone."""
@@ -89,7 +86,7 @@ class ApiView(APIView):
         canonical = b""
         if operation.body is not None:
             require_json_content(meta.get("CONTENT_TYPE", ""), meta.get("HTTP_CONTENT_ENCODING", ""))
-            self.body_is_read = True
+            http.body_is_read = True  # type: ignore[attr-defined]  # the middleware drops bodies that nobody reads
             self.fields, canonical = operation.body.decode(read_body(meta))
         ids = http.ids  # type: ignore[attr-defined]  # set by the middleware
         self.context = CommandContext(
@@ -120,8 +117,6 @@ class ApiView(APIView):
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         """The answer for a refusal, or for a fault of ours."""
         http: HttpRequest = self.request._request
-        if http.method in {"POST", "PATCH"} and not self.body_is_read:
-            discard_body(http.META)
         request_id: str = http.ids.request_id  # type: ignore[attr-defined]
         match exc:
             case ReplayedRefusal():
@@ -145,8 +140,7 @@ class ApiView(APIView):
         return json_answer(self.operation.status, Encoder.encode(view), tagged)
 
     def listed(self, items: tuple[Any, ...], next_query: Mapping[str, str] | None) -> HttpResponse:
-        """A page; `next_query` is what the next page's address adds to this one's parameters, None at the
-        end."""
+        """A page; `next_query` is what the next page's address adds to this one's parameters, None at the end."""
         address = None
         if next_query is not None:
             http: HttpRequest = self.request._request

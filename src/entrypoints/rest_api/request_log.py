@@ -11,6 +11,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from entrypoints.http_messages.request_body import discard_body, has_body
 from entrypoints.http_messages.request_errors import HostNotAllowed
 from entrypoints.http_messages.request_headers import RequestIds
 from entrypoints.logs import log_access, request_fields
@@ -21,8 +22,7 @@ PROBES: Final = frozenset({"/livez", "/readyz"})
 
 
 class RequestLog:
-    """Names each request (A6) and writes what became of it, but neither tokens nor bodies nor addresses of
-    people."""
+    """Names each request (A6) and writes what became of it, but neither tokens nor bodies nor addresses of people."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -36,6 +36,8 @@ class RequestLog:
         token = request_fields.set({"request_id": ids.request_id, "traceparent": ids.traceparent})
         try:
             response = _refusal_of_host(request, ids) or self._get_response(request)
+            if has_body(meta) and not hasattr(request, "body_is_read"):
+                discard_body(meta)
             response.headers["X-Request-Id"] = ids.request_id
             response.headers["traceparent"] = ids.traceparent
             response.headers["X-Content-Type-Options"] = "nosniff"

@@ -211,6 +211,9 @@ class TestAFreshSequence:
             assert append_raw(first, tenant_id) == 1
             assert append_raw(second, tenant_id) == 2
             second.commit()
+            with second.cursor() as cursor:
+                cursor.execute("SELECT safe_event_position()")
+                assert cursor.fetchone() == (0,)
             with DjangoUnitOfWork(a_context(tenant_id=tenant_id)) as uow:
                 assert list(uow.events.read(0)) == []
             first.commit()

@@ -51,6 +51,17 @@ class TestAServer:
                 assert web.wait() != 0
                 assert "refusing to serve" in web.log.read_text()
 
+    def test_refuses_a_port_that_another_one_has(
+        self, web_environment: Mapping[str, str], stopped_web: WebProcess, tmp_path: Path
+    ) -> None:
+        first = stopped_web.start()
+        with web_process(web_environment, tmp_path) as second:
+            second.log, second.port = tmp_path / "second.log", first.port
+            second.spawn()
+            assert second.wait() != 0
+            assert f"can't listen on 127.0.0.1 port {first.port}" in second.log.read_text()
+        assert is_answered(first, "/livez", 200)
+
     @pytest.mark.promise("A5")
     def test_is_ready_when_its_database_is(self, stopped_web: WebProcess) -> None:
         answer = stopped_web.start().request("GET", "/readyz")

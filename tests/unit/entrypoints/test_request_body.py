@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from entrypoints.http_messages.request_body import discard_body, read_body
+from entrypoints.http_messages.request_body import discard_body, has_body, read_body
 from entrypoints.http_messages.request_errors import BodyTooLarge, MalformedBody
 from entrypoints.limits import BODY_BYTES_MAX, DISCARD_BYTES_MAX, MIB
 
@@ -77,3 +77,10 @@ class TestABody:
         ):
             discard_body(environ)
             assert environ["wsgi.input"].read() == b""
+
+    def test_is_there_when_a_header_says_so(self) -> None:
+        assert has_body({"CONTENT_LENGTH": "5"})
+        assert has_body({"HTTP_TRANSFER_ENCODING": "chunked"})
+        assert not has_body({"CONTENT_LENGTH": "0"})
+        assert not has_body({"CONTENT_LENGTH": ""})
+        assert not has_body({})
