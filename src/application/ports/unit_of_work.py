@@ -21,7 +21,7 @@ class TransactionConflict(DomainError):
 
 
 class StoreUnavailable(DomainError):
-    """The database cannot be reached; nothing was written, try again in {retry_after_s} s."""
+    """The database cannot be reached; try again in {retry_after_s} s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

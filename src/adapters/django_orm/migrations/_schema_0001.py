@@ -111,7 +111,7 @@ BEGIN
     IF FOUND THEN
         RETURN;
     END IF;
-    IF false THEN
+    IF NOT pg_try_advisory_xact_lock((hash >> 32)::integer, ((hash << 32) >> 32)::integer) THEN
         verdict := 'busy';
         RETURN;
     END IF;
