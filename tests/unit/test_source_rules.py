@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,16 @@ class TestTheSources:
             text = (ROOT / name).read_text(encoding="utf-8")
             assert "://" not in text, name
             assert "index-url" not in text, name
+
+
+class TestTheDocuments:
+    @pytest.mark.parametrize(
+        "document", ["README.md", *(f"docs/{name}" for name in ("guarantees.md", "limits.md"))]
+    )
+    def test_link_to_files_that_exist(self, document: str) -> None:
+        file = ROOT / document
+        targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text())
+        assert [target for target in targets if not (file.parent / target).exists()] == []
 
 
 class TestARule:
