@@ -46,8 +46,8 @@ _INSERT: Final = (
     " 'bench.appended', 1, %s, 'bench', 'bench', 'bench', NULL, %s)"
 )
 _OURS: Final = (
-    "SELECT append_events(%s, 'bench', 'bench', 'bench', NULL, %s::uuid[], '{{bench}}', %s::uuid[], '{{1}}',"
-    " '{{bench.appended}}', '{{1}}', %s::timestamptz[], %s::jsonb[])"
+    "SELECT append_event(%s, 'bench', 'bench', 'bench', NULL, %s, 'bench', %s, 1,"
+    " 'bench.appended', 1, %s, %s)"
 )
 
 
@@ -65,7 +65,7 @@ class Arm:
 ARMS: Final = (
     Arm(
         "ours",
-        "append_events as the application's role: ticket, position, row; row-level security on",
+        "append_event as the application's role: ticket, position, row; row-level security on",
         "app",
         "event",
         _OURS,
@@ -280,14 +280,12 @@ def _write(orders: IO[str], answers: IO[str]) -> None:
     with closing(psycopg2.connect(order["url"])) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SELECT set_config('app.tenant', %s, false)", (order["tenant_id"],))
-        is_ours = "append_events" in order["statement"]
         print("ready", file=answers, flush=True)
         for line in orders:
             end, count = time.perf_counter() + float(line), 0
             while time.perf_counter() < end:
                 event: list[object] = [str(_new_id()), str(_new_id()), datetime.now(UTC), _DATA]
-                params = [[value] for value in event] if is_ours else event
-                cursor.execute(order["statement"], (order["tenant_id"], *params))
+                cursor.execute(order["statement"], (order["tenant_id"], *event))
                 count += 1
             print(count, file=answers, flush=True)
 

@@ -1,4 +1,4 @@
-"""Events to the arguments of `append_events`, and rows of the log to events."""
+"""Events to the arguments of `append_event` and `append_events`, and rows of the log to events."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ COLUMNS: Final = (
 )
 """What `recorded_event` expects of a row, in this order."""
 
+_APPEND_ONE: Final = "SELECT append_event(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _APPEND: Final = (
     "SELECT append_events(%s, %s, %s, %s, %s, %s::uuid[], %s::text[], %s::uuid[], %s::integer[], %s::text[],"
     " %s::integer[], %s::timestamptz[], %s::jsonb[])"
@@ -40,25 +41,29 @@ class NewEvent:
 
 def append_statement(context: CommandContext, events: Sequence[NewEvent]) -> Statement:
     """Append the events in their order, in one call; each gets an id of its own."""
-    return Statement(
-        _APPEND,
+    rows = [
         (
-            context.tenant_id,
-            context.actor,
-            context.correlation_id,
-            context.causation_id,
-            context.traceparent,
-            # As text: psycopg2 quotes a list of strings in C, one of UUIDs in Python.
-            [str(uuid_utils.compat.uuid7()) for _ in events],
-            [new.stream_kind for new in events],
-            [str(new.stream_id) for new in events],
-            [new.version for new in events],
-            [new.event.wire_name for new in events],
-            [new.event.schema_version for new in events],
-            [new.event.occurred_at for new in events],
-            [msgspec.json.encode(event_to_data(new.event)).decode() for new in events],
-        ),
+            uuid_utils.compat.uuid7(),
+            new.stream_kind,
+            new.stream_id,
+            new.version,
+            new.event.wire_name,
+            new.event.schema_version,
+            new.event.occurred_at,
+            msgspec.json.encode(event_to_data(new.event)).decode(),
+        )
+        for new in events
+    ]
+    cause = (
+        context.tenant_id,
+        context.actor,
+        context.correlation_id,
+        context.causation_id,
+        context.traceparent,
     )
+    if len(rows) == 1:
+        return Statement(_APPEND_ONE, (*cause, *rows[0]))
+    return Statement(_APPEND, (*cause, *(list(column) for column in zip(*rows, strict=True))))
 
 
 def recorded_event(row: Sequence[Any]) -> RecordedEvent:

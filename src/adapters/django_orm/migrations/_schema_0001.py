@@ -30,13 +30,38 @@ ALTER TABLE access_token DROP CONSTRAINT access_token_tenant_exists;
 ALTER TABLE product DROP CONSTRAINT product_tenant_exists;
 """
 
-# docs/decisions/0001-event-order.md. The ticket's key is a 16-bit tag (18519, "HW") above a 48-bit position
+_TAKE_TICKET = """
+    PERFORM pg_advisory_xact_lock_shared(
+        (18519::bigint << 48) | coalesce(pg_sequence_last_value('event_position'::regclass), 0)
+    );"""
+_INSERT_EVENT = """INSERT INTO event (
+            tenant_id, position, event_id, stream_kind, stream_id, version, type, schema_version, occurred_at,
+            actor, correlation_id, causation_id, traceparent, data
+        )"""
+
+# docs/decisions/0001-event-order.md. Most transactions append one event: `append_event` spares them the arrays.
+# The ticket's key is a 16-bit tag (18519, "HW") above a 48-bit position
 # below or at which none of this transaction's positions lies. pg_sequence_last_value is NULL before the
 # first draw, which makes the first ticket 0, and it costs a third of reading the sequence as a relation. The
 # reader does read it so, for that fails without the right to, where the function would say NULL. CACHE 1:
 # positions that a session had cached would lie below a ticket taken since.
-EVENT_ORDER = """
+EVENT_ORDER = f"""
 CREATE SEQUENCE event_position AS bigint CACHE 1 OWNED BY event.position;
+
+CREATE FUNCTION append_event(
+    p_tenant uuid, p_actor text, p_correlation text, p_causation text, p_traceparent text,
+    p_event_id uuid, p_stream_kind text, p_stream_id uuid, p_version integer,
+    p_type text, p_schema_version integer, p_occurred timestamptz, p_data jsonb
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    drawn bigint;
+BEGIN{_TAKE_TICKET}
+    {_INSERT_EVENT} VALUES (
+        p_tenant, nextval('event_position'), p_event_id, p_stream_kind, p_stream_id, p_version,
+        p_type, p_schema_version, p_occurred, p_actor, p_correlation, p_causation, p_traceparent, p_data
+    ) RETURNING position INTO drawn;
+    RETURN drawn;
+END $$;
 
 CREATE FUNCTION append_events(
     p_tenant uuid, p_actor text, p_correlation text, p_causation text, p_traceparent text,
@@ -45,15 +70,9 @@ CREATE FUNCTION append_events(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     last_position bigint;
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(
-        (18519::bigint << 48) | coalesce(pg_sequence_last_value('event_position'::regclass), 0)
-    );
+BEGIN{_TAKE_TICKET}
     FOR i IN 1 .. cardinality(p_event_ids) LOOP
-        INSERT INTO event (
-            tenant_id, position, event_id, stream_kind, stream_id, version, type, schema_version, occurred_at,
-            actor, correlation_id, causation_id, traceparent, data
-        ) VALUES (
+        {_INSERT_EVENT} VALUES (
             p_tenant, nextval('event_position'), p_event_ids[i], p_stream_kinds[i], p_stream_ids[i], p_versions[i],
             p_types[i], p_schema_versions[i], p_occurred[i],
             p_actor, p_correlation, p_causation, p_traceparent, p_data[i]
@@ -83,11 +102,14 @@ BEGIN
     SELECT min(ticket) INTO lowest_ticket FROM event_tickets();
     RETURN least(drawn, lowest_ticket);
 END $$;
-"""
+"""  # noqa: S608 - constants of this file
 
 DROP_EVENT_ORDER = """
 DROP FUNCTION safe_event_position();
 DROP FUNCTION event_tickets();
+DROP FUNCTION append_event(
+    uuid, text, text, text, text, uuid, text, uuid, integer, text, integer, timestamptz, jsonb
+);
 DROP FUNCTION append_events(
     uuid, text, text, text, text, uuid[], text[], uuid[], integer[], text[], integer[], timestamptz[], jsonb[]
 );

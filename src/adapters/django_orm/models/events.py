@@ -11,7 +11,7 @@ NAME_LENGTH_MAX = 100
 
 
 class StoredEvent(models.Model):
-    """One row an event; written by the function `append_events` alone, never changed or removed (E8).
+    """One row an event; written by `append_event` and `append_events` alone, never changed or removed (E8).
 
     `position` is drawn from the sequence `event_position`; docs/decisions/0001-event-order.md says how
     readers keep its order.
