@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from http import HTTPStatus
 from typing import Final
@@ -30,7 +31,7 @@ def problem_page(error: type[DomainError]) -> str:
     status = verdict_of(error).status
     rows = [
         f"<p>Code <code>{escape(error.code)}</code>, status {status.value} {status.phrase}.</p>",
-        f"<p>{escape(error.__doc__ or '')}</p>",
+        f"<p>{_blanks_named(escape(error.__doc__ or ''))}</p>",
         f"<p>{escape(_advice(error))}</p>",
         f'<p><a href="{DOCS_PATH}">All problems</a> · <a href="/docs">API</a></p>',
     ]
@@ -46,6 +47,11 @@ def problems_index() -> str:
         for error in errors
     )
     return _PAGE.format(title="Problems", content=f"<ul>\n{rows}\n</ul>")
+
+
+def _blanks_named(message: str) -> str:
+    """The message with a name in each place that an instance fills."""
+    return re.sub(r"\{(\w+)[^}]*\}", r"<var>\1</var>", message)
 
 
 def _advice(error: type[DomainError]) -> str:

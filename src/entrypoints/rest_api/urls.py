@@ -29,6 +29,7 @@ urlpatterns: Final = [
     path("readyz", operators.get_only(operators.readyz)),
     path("docs", operators.get_only(operators.swagger_ui)),
     path("docs/assets/<str:name>", operators.get_only(operators.swagger_asset)),
+    path("docs/problems", operators.get_only(operators.problem_list)),
     path("docs/problems/", operators.get_only(operators.problem_list)),
     path("docs/problems/<str:code>", operators.get_only(operators.problem)),
 ]
