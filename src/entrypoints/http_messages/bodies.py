@@ -37,9 +37,7 @@ class BodyDecoder:
     """Reads the bodies of one command.
 
     `rules` gives each field of the command that comes from the body, by `<command>.<field>`, with what is
-    asked of
-    its text, number or list. Fields of the command without a rule come from elsewhere (the address, a
-    header).
+    asked of its text, number or list. Fields without a rule come from elsewhere (the address, a header).
     """
 
     def __init__(

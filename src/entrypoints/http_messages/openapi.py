@@ -32,8 +32,8 @@ _INTRODUCTION: Final = """\
 Orders, products and stock, kept correct under concurrency, retries and crashes.
 
 Every change names itself with `Idempotency-Key`, so that a retry is answered instead of done again. A
-change of
-something that exists names with `If-Match` the version it was decided on, so that nobody's change is lost.
+change of something that exists names with `If-Match` the version it was decided on, so that nobody's change
+is lost.
 Every refusal is a problem document (RFC 9457); its `type` is the address of a page that explains it.
 """
 

@@ -143,7 +143,9 @@ class TestTheDocument:
         for code in DomainError.known():
             assert f"/docs/problems/{code}" in index
             assert code in api.get(f"/docs/problems/{code}").body.decode()
-        assert "The <var>kind</var> <var>id</var>" in api.get("/docs/problems/stale-object-error").body.decode()
+        assert (
+            "The <var>kind</var> <var>id</var>" in api.get("/docs/problems/stale-object-error").body.decode()
+        )
         assert api.get("/docs/problems/nothing").code == "route-not-found"
 
 
@@ -159,7 +161,9 @@ class TestOutsideOfEveryOperation:
             assert (answer.status, answer.code) == (404, "route-not-found")
 
     @pytest.mark.promise("A2")
-    @pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/openapi.json", "/docs", "/docs/problems", "/docs/problems/"])
+    @pytest.mark.parametrize(
+        "path", ["/livez", "/readyz", "/v1/openapi.json", "/docs", "/docs/problems", "/docs/problems/"]
+    )
     def test_pages_take_get_alone(self, api: CheckedClient, path: str) -> None:
         answer = api.post(path, {})
         assert (answer.status, answer.code, answer.headers["Allow"]) == (
