@@ -6,6 +6,7 @@ flushed, restarted or lost at any time: then counts begin anew, and while it is 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -68,7 +69,7 @@ class RedisRateLimiter:
         self._ask_again_after_s = ask_again_after_s
         self._prefix = f"holdwater:rate:{limits.window_s}"
         self._arguments = (limits.owner, limits.tenant, limits.window_s)
-        self._client: Any = redis.Redis.from_url(
+        self._pool: Any = redis.ConnectionPool.from_url(
             url,
             socket_timeout=step_timeout_s,
             socket_connect_timeout=step_timeout_s,
@@ -78,7 +79,7 @@ class RedisRateLimiter:
             protocol=2,
             driver_info=None,
         )
-        self._digest: str = self._client.register_script(_ADMIT).sha
+        self._digest = hashlib.sha1(_ADMIT.encode(), usedforsecurity=False).hexdigest()
         self._turn = threading.Lock()
         self._is_away = False
         self._ask_again_at = 0.0
@@ -92,7 +93,7 @@ class RedisRateLimiter:
             f"{self._prefix}:{{{tenant_id}}}:tenant",
         )
         try:
-            wait_s = int(self._ask(keys))
+            wait_s = self._ask(keys)
         except redis.RedisError as error:
             self._lost(error)
             return self._otherwise.admit(tenant_id, owner)
@@ -103,15 +104,26 @@ class RedisRateLimiter:
 
     def close(self) -> None:
         """Give the connections back; the next request makes new ones."""
-        self._client.close()
+        self._pool.disconnect()
 
     def _ask(self, keys: tuple[str, str]) -> int:
         try:
-            wait_s: int = self._client.evalsha(self._digest, _KEYS, *keys, *self._arguments)
+            return self._run("EVALSHA", self._digest, _KEYS, *keys, *self._arguments)
         except NoScriptError:
             # Redis is new or its scripts were flushed; EVAL runs the script and keeps it.
-            wait_s = self._client.eval(_ADMIT, _KEYS, *keys, *self._arguments)
-        return wait_s
+            return self._run("EVAL", _ADMIT, _KEYS, *keys, *self._arguments)
+
+    def _run(self, *command: str | int) -> int:
+        """Send a command on a connection of the pool; the client's own way to do so takes half as long again."""
+        connection = self._pool.get_connection()
+        try:
+            connection.send_command(*command)
+            answer: int = (
+                connection.read_response()
+            )  # a connection that fails is closed by this, and made anew
+            return answer
+        finally:
+            self._pool.release(connection)
 
     def _may_ask_again(self) -> bool:
         """Whether it is this request's turn to try; true for one of those that ask in `ask_again_after_s`."""
