@@ -20,6 +20,7 @@ from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrderHandler
+from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
 from entrypoints.settings import Settings
 
 
@@ -71,6 +72,28 @@ class Container(containers.DeclarativeContainer):
         memory=providers.Singleton(
             _named("adapters.memory.access.InMemoryAccessAdministration"), database=memory
         ),
+    )
+
+    # Made once whichever threads ask first: a second one would count from zero.
+    rate_limiter_of_process = providers.ThreadSafeSingleton(
+        _named("adapters.memory.rate_limit.InMemoryRateLimiter"), limits=settings.provided.rate_limits
+    )
+    rate_limiter = providers.Selector(
+        settings.provided.requests_are_counted,
+        together=providers.ThreadSafeSingleton(
+            _named("adapters.redis_limits.RedisRateLimiter"),
+            url=settings.provided.redis_url,
+            limits=settings.provided.rate_limits,
+            otherwise=rate_limiter_of_process,
+            step_timeout_s=REDIS_STEP_TIMEOUT_MS / 1_000,
+            ask_again_after_s=REDIS_ASK_AGAIN_AFTER_S,
+        ),
+        by_process=rate_limiter_of_process,
+    )
+    readers_held_back_by: providers.Selector[Any] = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Callable(_named("adapters.django_orm.event_store.reader_held_back_by")),
+        memory=providers.Object(None),
     )
 
     refuse_void_isolation: providers.Selector[Any] = providers.Selector(

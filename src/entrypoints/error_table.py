@@ -12,6 +12,7 @@ from os import EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_U
 from typing import Final
 
 from application.conflict_retry import Overloaded
+from application.ports.rate_limit import TooManyRequests
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 from domain.access import NotAuthenticated, ScopeMissing
 from domain.errors import (
@@ -67,6 +68,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     KeyReused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_USAGE),
     PreconditionRequired: Verdict(HTTPStatus.PRECONDITION_REQUIRED, EX_USAGE),
+    TooManyRequests: Verdict(HTTPStatus.TOO_MANY_REQUESTS, EX_TEMPFAIL, retryable=True),
     AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),

@@ -32,7 +32,14 @@ from domain.orders.order import (
     QUANTITY_MAX,
     REFERENCE_LENGTH_MAX,
 )
-from entrypoints.settings import WEB_THREADS_MAX, WEB_WORKERS_MAX
+from entrypoints.settings import (
+    RATE_LIMIT_TENANT_DEFAULT,
+    RATE_LIMIT_TOKEN_DEFAULT,
+    RATE_WINDOW_S_DEFAULT,
+    RATE_WINDOW_S_MAX,
+    WEB_THREADS_MAX,
+    WEB_WORKERS_MAX,
+)
 
 MIB: Final = 1024 * 1024
 
@@ -53,6 +60,10 @@ SHUTDOWN_S: Final = 20
 CONNECTIONS_WAITING_MAX: Final = 1_024
 PARENT_CHECK_INTERVAL_S: Final = 1
 HEADERS_READ_TIMEOUT_S: Final = 30
+REDIS_STEP_TIMEOUT_MS: Final = 100
+REDIS_STEPS_MAX: Final = 5
+REDIS_ASK_AGAIN_AFTER_S: Final = 1
+METRICS_READS_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,23 @@ LIMITS: Final = (
         "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
     ),
     Limit("wait for the store", RETRY_AFTER_UNAVAILABLE_S, "seconds", "Retry-After of a 503"),
+    Limit(
+        "requests of a token's owner, unless told",
+        RATE_LIMIT_TOKEN_DEFAULT,
+        "requests",
+        "in one window; HOLDWATER_RATE_LIMIT_TOKEN",
+    ),
+    Limit(
+        "requests of a tenant, unless told",
+        RATE_LIMIT_TENANT_DEFAULT,
+        "requests",
+        "in one window; HOLDWATER_RATE_LIMIT_TENANT",
+    ),
+    Limit("rate window, unless told", RATE_WINDOW_S_DEFAULT, "seconds", "HOLDWATER_RATE_WINDOW_S"),
+    Limit("rate window", RATE_WINDOW_S_MAX, "seconds", "longest that can be set"),
+    Limit("step of asking Redis", REDIS_STEP_TIMEOUT_MS, "milliseconds", "before a process counts by itself"),
+    Limit("steps of asking Redis", REDIS_STEPS_MAX, "steps", "that one request waits for at most"),
+    Limit("pause of asking Redis", REDIS_ASK_AGAIN_AFTER_S, "seconds", "between tries while it is away"),
     Limit("web workers", WEB_WORKERS_MAX, "processes", "HOLDWATER_WEB_WORKERS"),
     Limit("web threads", WEB_THREADS_MAX, "threads", "HOLDWATER_WEB_THREADS, of each worker"),
     Limit(

@@ -7,8 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from application.ports.rate_limit import RateLimits
+
 WEB_WORKERS_MAX: Final = 64
 WEB_THREADS_MAX: Final = 64
+RATE_LIMIT_TOKEN_DEFAULT: Final = 60_000
+RATE_LIMIT_TENANT_DEFAULT: Final = 120_000
+RATE_LIMIT_MAX: Final = 1_000_000_000
+RATE_WINDOW_S_DEFAULT: Final = 60
+RATE_WINDOW_S_MAX: Final = 86_400
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+
+
+METRICS_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""As prometheus-client names it: set before that is imported, it makes processes count together."""
 
 
 class SettingInvalid(Exception):
@@ -18,7 +30,8 @@ class SettingInvalid(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment decides. Each field's variable is its name in capitals, after `HOLDWATER_` unless it is
-    one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL and REDIS_URL."""
+    one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL and REDIS_URL; `metrics_folder` is
+    METRICS_FOLDER_VARIABLE."""
 
     database_url: str = ""
     """PostgreSQL as the application's role."""
@@ -33,9 +46,28 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     web_workers: int = 2
     web_threads: int = 8
+    rate_limit_token: int = RATE_LIMIT_TOKEN_DEFAULT
+    """Requests of one token owner in a window."""
+    rate_limit_tenant: int = RATE_LIMIT_TENANT_DEFAULT
+    """Requests of one tenant in a window."""
+    rate_window_s: int = RATE_WINDOW_S_DEFAULT
+    metrics_folder: str = ""
+    """Where the web processes of one server keep their counts; the server sets it. Empty: this process alone."""
     log_format: Literal["auto", "json", "text"] = "auto"
     """auto: text on a terminal, JSON elsewhere."""
     log_level: str = "INFO"
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What callers may send."""
+        return RateLimits(
+            owner=self.rate_limit_token, tenant=self.rate_limit_tenant, window_s=self.rate_window_s
+        )
+
+    @property
+    def requests_are_counted(self) -> Literal["together", "by_process"]:
+        """Processes count requests together where there is a Redis."""
+        return "together" if self.redis_url else "by_process"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,7 +77,7 @@ class Settings:
             database_url=env.get("DATABASE_URL", ""),
             database_owner_url=env.get("DATABASE_OWNER_URL", ""),
             database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
-            redis_url=env.get("REDIS_URL", ""),
+            redis_url=_redis_url(env),
             persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
             secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
             allowed_hosts=tuple(
@@ -55,6 +87,16 @@ class Settings:
             ),
             web_workers=_count(env, "HOLDWATER_WEB_WORKERS", default=2, maximum=WEB_WORKERS_MAX),
             web_threads=_count(env, "HOLDWATER_WEB_THREADS", default=8, maximum=WEB_THREADS_MAX),
+            rate_limit_token=_count(
+                env, "HOLDWATER_RATE_LIMIT_TOKEN", default=RATE_LIMIT_TOKEN_DEFAULT, maximum=RATE_LIMIT_MAX
+            ),
+            rate_limit_tenant=_count(
+                env, "HOLDWATER_RATE_LIMIT_TENANT", default=RATE_LIMIT_TENANT_DEFAULT, maximum=RATE_LIMIT_MAX
+            ),
+            rate_window_s=_count(
+                env, "HOLDWATER_RATE_WINDOW_S", default=RATE_WINDOW_S_DEFAULT, maximum=RATE_WINDOW_S_MAX
+            ),
+            metrics_folder=env.get(METRICS_FOLDER_VARIABLE, ""),
             log_format=_choice(env, "HOLDWATER_LOG_FORMAT", ("auto", "json", "text")),  # type: ignore[arg-type]
             log_level=_choice(env, "HOLDWATER_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
         )
@@ -68,6 +110,13 @@ def adopt(environment: Mapping[str, str]) -> None:
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with these variables on top, for a child process."""
     return {**os.environ, **environment}
+
+
+def _redis_url(env: Mapping[str, str]) -> str:
+    url = env.get("REDIS_URL", "")
+    if url and not url.startswith(REDIS_SCHEMES):
+        raise SettingInvalid(f"REDIS_URL: let it begin with {', '.join(REDIS_SCHEMES)}, or leave it empty")
+    return url
 
 
 def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:

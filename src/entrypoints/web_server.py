@@ -10,13 +10,17 @@ import ctypes
 import importlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -36,7 +40,7 @@ from entrypoints.limits import (
     PARENT_CHECK_INTERVAL_S,
     SHUTDOWN_S,
 )
-from entrypoints.settings import SettingInvalid, Settings
+from entrypoints.settings import METRICS_FOLDER_VARIABLE, SettingInvalid, Settings, adopt
 
 _PR_SET_PDEATHSIG: Final = 1
 _DRAIN_SIGNAL: Final = signal.SIGUSR1
@@ -90,8 +94,12 @@ class _Server(MPServer):
         timer.start()
 
 
-def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+def serve(
+    settings: Settings, *, host: str = "127.0.0.1", port: int = 8000, state_dir: Path | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; returns when every accepted request has been answered, or SHUTDOWN_S is over.
+
+    The workers' counts for /metrics stand in `state_dir` if that exists, else in a temporary folder.
 
     To be called from the main thread, with Django set up and the database role checked; each worker checks it again.
     Raises SettingInvalid if the address can't be listened on, SystemExit (above 0) when workers keep failing.
@@ -119,7 +127,27 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> N
     )
     _log.info("listening", extra={"fields": {"address": f"http://{host}:{port}", "pid": os.getpid()}})
     start = _WorkerStart(os.getpid(), settings.log_format, settings.log_level)
-    server.serve(target_loader=start, wrap_loader=False)
+    with _metrics_folder(state_dir, port) as folder:
+        adopt({METRICS_FOLDER_VARIABLE: str(folder)})
+        server.serve(target_loader=start, wrap_loader=False)
+
+
+@contextmanager
+def _metrics_folder(state_dir: Path | None, port: int) -> Iterator[Path]:
+    """An empty folder of this server's own, removed afterwards; one that a killed server left is emptied first.
+
+    A worker's counts stay when it is replaced, so that they never fall while the server runs.
+    """
+    if state_dir is not None and state_dir.is_dir():
+        folder = state_dir.absolute() / f"metrics-{port}"  # the port is ours alone, see _require_free
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="holdwater-metrics-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_free(host: str, port: int) -> None:

@@ -6,7 +6,6 @@ docs/decisions/0001-event-order.md says why a reader that goes on from its last 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
@@ -14,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.tenant_session import TenantSession, query_of_nobody
-from application.ports.event_store import EVENTS_READ_MAX, RecordedEvent
+from application.ports.event_store import EVENTS_READ_MAX, HeldBack, RecordedEvent
 from domain.event import Event
 
 _STREAM = (
@@ -25,18 +24,6 @@ _LOG = (
     f"SELECT {COLUMNS} FROM event"  # noqa: S608 - constants
     " WHERE tenant_id = %s AND position > %s AND position <= %s ORDER BY position LIMIT %s"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """An open transaction that readers wait for: none of them passes `position` before it ends."""
-
-    pid: int
-    """Its server process, for pg_terminate_backend."""
-    role: str
-    position: int
-    age_s: float | None
-    """Since its transaction began; None where this role may not know, that is for another role's sessions."""
 
 
 class DjangoEventStore:
@@ -68,6 +55,11 @@ class DjangoEventStore:
             return []
         rows = self._session.query(_LOG, (self._tenant_id, after_position, safe_position, _bounded(limit)))
         return [recorded_event(row) for row in rows]
+
+
+def reader_held_back_by() -> HeldBack | None:
+    """The transaction that holds readers back; None if nothing does. Raises StoreUnavailable (E4)."""
+    return next(iter(held_back_by()), None)
 
 
 def held_back_by(alias: str = DEFAULT_DB_ALIAS) -> tuple[HeldBack, ...]:

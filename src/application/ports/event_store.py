@@ -58,3 +58,15 @@ class EventStore(Protocol):
         stays open (E4).
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """An open transaction that readers wait for: none of them passes `position` before it ends."""
+
+    pid: int
+    """Its server process, for pg_terminate_backend."""
+    role: str
+    position: int
+    age_s: float | None
+    """Since its transaction began; None where this role may not know, that is for another role's sessions."""

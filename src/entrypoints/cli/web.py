@@ -25,4 +25,4 @@ def web(
     """
     container = wired(environment_of(state_dir))
     container.refuse_void_isolation()
-    web_server.serve(container.settings(), host=host, port=port)
+    web_server.serve(container.settings(), host=host, port=port, state_dir=state_dir)

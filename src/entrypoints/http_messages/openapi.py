@@ -228,6 +228,7 @@ _HEADERS_BY_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     HTTPStatus.CONFLICT: ("Retry-After",),
     HTTPStatus.GONE: ("ETag",),
     HTTPStatus.PRECONDITION_FAILED: ("ETag",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
 }
 _TAG_SCHEMA: Final = {"type": "string", "pattern": '^"[0-9a-f-]{36}-[1-9][0-9]*"$'}

@@ -18,6 +18,7 @@ from application.orders.amend_order import AmendOrder
 from application.orders.cancel_order import CancelOrder
 from application.orders.order_at_version import VersionNotReached
 from application.orders.place_order import PlaceOrder
+from application.ports.rate_limit import TooManyRequests
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -87,7 +88,9 @@ class Operation:
     @property
     def refusals(self) -> tuple[type[DomainError], ...]:
         """Everything that this operation may refuse with, in the order of the checks (L8)."""
-        found: list[type[DomainError]] = [NotAuthenticated, ScopeMissing, NotAcceptable, InvalidInput]
+        found: list[type[DomainError]] = [
+            NotAuthenticated, ScopeMissing, TooManyRequests, NotAcceptable, InvalidInput,
+        ]  # fmt: skip
         if self.body is not None:
             found += [UnsupportedMediaType, BodyTooLarge, MalformedBody]
         if self.needs_key:

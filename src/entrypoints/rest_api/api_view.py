@@ -16,6 +16,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from application.ports.rate_limit import TooManyRequests
 from application.ports.unit_of_work import CommandContext
 from application.run_once import Answer, ReplayedRefusal
 from domain.access import Principal
@@ -39,6 +40,7 @@ from entrypoints.http_messages.request_headers import (
 )
 from entrypoints.rest_api.access import BearerAuthentication, HasScope
 from entrypoints.rest_api.answers import failed, json_answer, refused
+from entrypoints.rest_api.wiring import container
 
 _log: Final = logging.getLogger("holdwater.api")
 
@@ -64,7 +66,7 @@ class ApiView(APIView):
         return Request(request, authenticators=self.get_authenticators())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate, authorise, validate; the use case does the rest of L8's order."""
+        """Authenticate, authorise, admit, validate; the use case does the rest of L8's order."""
         http = request._request
         self.principal = cast(Principal, request.user)
         operation = self.operations.get(http.method or "")
@@ -72,6 +74,9 @@ class ApiView(APIView):
             raise MethodNotAllowed(method=http.method, allowed=", ".join(sorted(self.operations)))
         self.operation = operation
         self.check_permissions(request)
+        wait_s = container().rate_limiter().admit(self.principal.tenant_id, self.principal.owner)
+        if wait_s is not None:
+            raise TooManyRequests(retry_after_s=wait_s)
         self._validate(http)
 
     def _validate(self, http: HttpRequest) -> None:

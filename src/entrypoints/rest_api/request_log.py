@@ -1,4 +1,4 @@
-"""The one middleware: ids for every request, the host check, security headers, and one access entry."""
+"""The one middleware: ids for every request, the host check, security headers, one access entry, and the counts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from entrypoints.http_messages.request_body import discard_body, has_body
 from entrypoints.http_messages.request_errors import HostNotAllowed
 from entrypoints.http_messages.request_headers import RequestIds
 from entrypoints.logs import log_access, request_fields
+from entrypoints.rest_api import metrics
 from entrypoints.rest_api.answers import refused
 
-PROBES: Final = frozenset({"/livez", "/readyz"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked by address and often: any Host will do, and their entries are written at DEBUG."""
 
 
@@ -41,7 +42,9 @@ class RequestLog:
             response.headers["X-Request-Id"] = ids.request_id
             response.headers["traceparent"] = ids.traceparent
             response.headers["X-Content-Type-Options"] = "nosniff"
-            _log(request, response.status_code, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            metrics.count(request, response, seconds)
+            _log(request, response.status_code, seconds)
             return response
         finally:
             request_fields.reset(token)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import operators, orders, products
+from entrypoints.rest_api import metrics, operators, orders, products
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -27,6 +27,7 @@ urlpatterns: Final = [
     path("v1/openapi.json", operators.get_only(operators.openapi)),
     path("livez", operators.get_only(operators.livez)),
     path("readyz", operators.get_only(operators.readyz)),
+    path("metrics", operators.get_only(metrics.metrics)),
     path("docs", operators.get_only(operators.swagger_ui)),
     path("docs/assets/<str:name>", operators.get_only(operators.swagger_asset)),
     path("docs/problems", operators.get_only(operators.problem_list)),

@@ -15,12 +15,12 @@ from django.db import connections
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from adapters.django_orm import schema
-from adapters.django_orm.event_store import HeldBack, held_back_by
+from adapters.django_orm.event_store import held_back_by
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.embedded.stack import EmbeddedStack
 from adapters.system_clock import new_id
-from application.ports.event_store import RecordedEvent
+from application.ports.event_store import HeldBack, RecordedEvent
 from application.ports.unit_of_work import StoreUnavailable
 from builders import NOON, a_context
 from domain.inventory.events import StockReceived

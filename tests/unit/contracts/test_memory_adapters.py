@@ -10,6 +10,7 @@ import pytest
 
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -21,6 +22,7 @@ from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -94,3 +96,9 @@ class TestReadModels(MemoryBinding, ReadModelsContract): ...
 
 
 class TestAccess(MemoryBinding, AccessContract): ...
+
+
+class TestRateLimiter(RateLimiterContract):
+    @pytest.fixture
+    def new_limiter(self) -> NewLimiter:
+        return InMemoryRateLimiter

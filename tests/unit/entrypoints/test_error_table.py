@@ -45,7 +45,11 @@ class TestTheTable:
     @pytest.mark.promise("L8")
     def test_is_used_by_operations_in_the_order_of_the_checks(self) -> None:
         for operation in OPERATIONS:
-            assert [error.code for error in operation.refusals[:2]] == ["not-authenticated", "scope-missing"]
+            assert [error.code for error in operation.refusals[:3]] == [
+                "not-authenticated",
+                "scope-missing",
+                "too-many-requests",
+            ]
             assert len(set(operation.refusals)) == len(operation.refusals)
         assert len({operation.id for operation in operations.OPERATIONS}) == len(OPERATIONS)
 
