@@ -30,7 +30,7 @@ lint: setup ## run the static checks alone
 	@$(PY) tests/stages.py static
 
 fuzz: setup ## fuzz the real server over PostgreSQL, with many more cases than `make test` has time for
-	@HOLDWATER_FUZZ=large $(PY) -m pytest tests/fuzz
+	@HOLDWATER_FUZZ=large $(PY) -m pytest tests/fuzz -o faulthandler_timeout=0
 
 bench: setup ## measure, side by side with the alternatives
 	@$(HOLDWATER) bench
