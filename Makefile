@@ -9,7 +9,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/cache/bytecode
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench guarantees lock clean
+.PHONY: help setup demo test lint fuzz bench guarantees lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup ## run every check and test, stage by stage
 
 lint: setup ## run the static checks alone
 	@$(PY) tests/stages.py static
+
+fuzz: setup ## fuzz the real server over PostgreSQL, with many more cases than `make test` has time for
+	@HOLDWATER_FUZZ=large $(PY) -m pytest tests/fuzz -o faulthandler_timeout=0
 
 bench: setup ## measure, side by side with the alternatives
 	@$(HOLDWATER) bench

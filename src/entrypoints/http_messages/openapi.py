@@ -271,13 +271,16 @@ _PARAMETERS: Final = {
         "The ETag of what was read; refused when that has changed since. `*` accepts any version.",
         _MATCH_SCHEMA, required=True,
     ),
+    # Neither is ever a reason to refuse a request, so their schemas say no more than this.
     "XRequestId": _parameter(
-        "X-Request-Id", "header", "An id of the caller's for this request; one is made otherwise.",
-        {"type": "string", "minLength": 1, "maxLength": REQUEST_ID_LENGTH_MAX, "pattern": "^[!-~]+$"},
-        required=False,
+        "X-Request-Id", "header",
+        f"An id of the caller's for this request: 1 to {REQUEST_ID_LENGTH_MAX} characters of visible ASCII; one is "
+        "made otherwise.",
+        {"type": "string"}, required=False,
     ),
     "Traceparent": _parameter(
-        "traceparent", "header", "W3C Trace Context of the caller.",
-        {"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"}, required=False,
+        "traceparent", "header",
+        "W3C Trace Context of the caller; a new trace begins if it is not well-formed.",
+        {"type": "string"}, required=False,
     ),
 }  # fmt: skip
