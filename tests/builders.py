@@ -13,7 +13,7 @@ from domain.idempotency import RequestKey
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.money import Money
-from domain.orders.order import Order, OrderLine
+from domain.orders.order import Order, OrderLine, ReturnLine
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """When everything happens, unless a test says otherwise."""
@@ -117,6 +117,25 @@ class OrderBuilder:
         """The order, confirmed a minute after it was placed."""
         order = self.placed()
         order.confirm(at=self.at + timedelta(minutes=1))
+        return order
+
+    def shipped(self) -> Order:
+        """The order, shipped a minute after it was confirmed."""
+        order = self.confirmed()
+        order.ship(at=self.at + timedelta(minutes=2))
+        return order
+
+    def delivered(self) -> Order:
+        """The order, delivered a minute after it was shipped."""
+        order = self.shipped()
+        order.deliver(at=self.at + timedelta(minutes=3))
+        return order
+
+    def returned(self, quantity: int = 1, reason: str = "arrived open") -> Order:
+        """The order, with pieces of its first line back a minute after it was delivered."""
+        order = self.delivered()
+        line = ReturnLine(sku=order.lines[0].sku, quantity=quantity)
+        order.take_back([line], reason=reason, at=self.at + timedelta(minutes=4))
         return order
 
     def cancelled(self, reason: str = "changed my mind") -> Order:

@@ -18,8 +18,12 @@ from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
+from application.orders.deliver_order import DeliverOrderHandler
+from application.orders.order_at_time import OrderAtTimeHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrderHandler
+from application.orders.return_order_lines import ReturnOrderLinesHandler
+from application.orders.ship_order import ShipOrderHandler
 from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
 from entrypoints.settings import Settings
 
@@ -150,6 +154,16 @@ class Container(containers.DeclarativeContainer):
     cancel_order = providers.Singleton(
         CancelOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
+    ship_order = providers.Singleton(
+        ShipOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    deliver_order = providers.Singleton(
+        DeliverOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    return_order_lines = providers.Singleton(
+        ReturnOrderLinesHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
+    order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=unit_of_work.provider)
     order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
     access_desk = providers.Singleton(

@@ -31,6 +31,7 @@ from domain.orders.order import (
     PAYMENT_METHOD_LENGTH_MAX,
     QUANTITY_MAX,
     REFERENCE_LENGTH_MAX,
+    RETURN_REASON_LENGTH_MAX,
 )
 from entrypoints.settings import (
     RATE_LIMIT_TENANT_DEFAULT,
@@ -105,7 +106,7 @@ LIMITS: Final = (
     Limit("stock movement", MOVE_QUANTITY_MAX, "pieces", "one receipt, or one adjustment either way"),
     Limit("stock", ON_HAND_MAX, "pieces", "of one product, on hand, reserved and sold together"),
     Limit("adjustment reason", ADJUST_REASON_LENGTH_MAX, "characters", "`reason` of an adjustment"),
-    Limit("order lines", LINES_MAX, "lines", "of one order"),
+    Limit("order lines", LINES_MAX, "lines", "of one order, and of one return"),
     Limit("line quantity", QUANTITY_MAX, "pieces", "`quantity` of one line"),
     Limit("amount", AMOUNT_MINOR_MAX, "minor units", "one price, and the total of an order"),
     Limit("customer_ref", CUSTOMER_REF_LENGTH_MAX, "characters", "the caller's name for a customer"),
@@ -115,6 +116,7 @@ LIMITS: Final = (
     Limit("note", NOTE_LENGTH_MAX, "characters", "of an order"),
     Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
     Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
+    Limit("return reason", RETURN_REASON_LENGTH_MAX, "characters", "`reason` of a return"),
     Limit(
         "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
+from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import OrderLine as OrderLineModel
 from adapters.django_orm.models import Product as ProductModel
@@ -51,6 +53,7 @@ class _LineRow(TypedDict):
     sku: str
     quantity: int
     unit_price_minor: int
+    returned: int
 
 
 class _ReservationRow(TypedDict):
@@ -70,6 +73,20 @@ def order_rows(orders: QuerySet[OrderModel]) -> QuerySet[Any, Any]:
 def product_rows(products: QuerySet[ProductModel]) -> QuerySet[Any, Any]:
     """The rows of those products for `product_of`."""
     return products.values_list(*_PRODUCT_COLUMNS)
+
+
+@functools.cache
+def order_by_id() -> CompiledQuery:
+    """The live order of `id`, of `tenant_id`; its rows are for `order_of`."""
+    wanted = OrderModel.objects.filter(tenant_id=slot("tenant_id"), id=slot("id"))
+    return compile_query(order_rows(wanted))
+
+
+@functools.cache
+def product_by_sku() -> CompiledQuery:
+    """The live product of `sku`, of `tenant_id`; its rows are for `product_of`."""
+    wanted = ProductModel.objects.filter(tenant_id=slot("tenant_id"), sku=slot("sku"))
+    return compile_query(product_rows(wanted))
 
 
 def order_of(row: Row) -> Order:
@@ -94,4 +111,10 @@ def _named(columns: Sequence[str], values: Sequence[Any]) -> Mapping[str, Any]:
 
 
 def _decoded(texts: Sequence[str], row_type: Any) -> list[Mapping[str, Any]]:
-    return [msgspec.json.decode(text, type=row_type) for text in texts]
+    decode = _decoder(row_type).decode
+    return [decode(text) for text in texts]
+
+
+@functools.cache
+def _decoder(row_type: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(row_type)

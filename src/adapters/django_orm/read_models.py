@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import fields
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.db.models import BooleanField, QuerySet
-from django.db.models.expressions import RawSQL
 
 from adapters.django_orm.aggregate_rows import (
     STOCK_OF_SKU,
+    order_by_id,
     order_of,
     order_rows,
+    product_by_sku,
     product_of,
     product_rows,
 )
+from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot, slots
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
 from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
-from adapters.django_orm.tenant_session import Row, compiled, query_once
+from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.event_store import RecordedEvent
 from application.ports.read_models import (
@@ -36,6 +39,15 @@ from application.ports.read_models import (
     StockView,
 )
 from domain.orders.order import Order
+
+_ORDER_LOOKUPS: Final = {
+    "status": "status",
+    "customer_ref": "customer_ref",
+    "reference": "reference",
+    "created_from": "created_at__gte",
+    "created_to": "created_at__lt",
+}
+"""Each condition of `OrderFilter` as Django's filter has it."""
 
 
 class DjangoReadModels:
@@ -54,7 +66,7 @@ class DjangoReadModels:
 
     def order(self, order_id: UUID) -> OrderView:
         """See the port."""
-        rows = self._query(*compiled(order_rows(self._orders.filter(id=order_id))))
+        rows = self._query(*order_by_id().bound({"tenant_id": self._tenant_id, "id": order_id}))
         if not rows:
             raise missing_order(self._query, self._tenant_id, order_id)
         return OrderView.of(order_of(rows[0]))
@@ -63,16 +75,15 @@ class DjangoReadModels:
         self, wanted: OrderFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
     ) -> Page[OrderView]:
         """See the port."""
-        orders = self._orders
-        if wanted.status is not None:
-            orders = orders.filter(status=wanted.status.value)
-        if wanted.customer_ref is not None:
-            orders = orders.filter(customer_ref=wanted.customer_ref)
-        if wanted.created_from is not None:
-            orders = orders.filter(created_at__gte=wanted.created_from)
-        if wanted.created_to is not None:
-            orders = orders.filter(created_at__lt=wanted.created_to)
-        rows = self._query(*compiled(_page(order_rows(orders), after, limit)))
+        asked = {name: value for name in _ORDER_LOOKUPS if (value := getattr(wanted, name)) is not None}
+        # One upper bound at most: given two, an index scan may begin at the looser one and walk to the other.
+        if after is not None and wanted.created_to is not None:
+            if after.created_at < wanted.created_to:
+                del asked["created_to"]
+            else:
+                after = None
+        statement = order_page(frozenset(asked), is_first=after is None)
+        rows = self._query(*statement.bound({**asked, **self._page_values(after, limit)}))
         views = tuple(OrderView.of(order_of(row)) for row in rows)
         return _page_of(views, limit)
 
@@ -85,20 +96,21 @@ class DjangoReadModels:
             " AND version > %s ORDER BY version LIMIT %s",
             (self._tenant_id, order_id, Order.kind, after_version, _bounded(limit)),
         )
-        if not rows and not self._query(*compiled(self._orders.filter(id=order_id).values_list("version"))):
-            raise missing_order(self._query, self._tenant_id, order_id)
+        if not rows:
+            self.order(order_id)  # Raises unless the order is there.
         return tuple(_event_view(recorded_event(row)) for row in rows)
 
     def product(self, sku: str) -> ProductView:
         """See the port."""
-        rows = self._query(*compiled(product_rows(self._products.filter(sku=sku))))
+        rows = self._query(*product_by_sku().bound({"tenant_id": self._tenant_id, "sku": sku}))
         if not rows:
             raise missing_product(self._query, self._tenant_id, sku)
         return ProductView.of(product_of(rows[0]))
 
     def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
         """See the port."""
-        rows = self._query(*compiled(_page(product_rows(self._products), after, limit)))
+        statement = _product_page(is_first=after is None)
+        rows = self._query(*statement.bound(self._page_values(after, limit)))
         return _page_of(tuple(ProductView.of(product_of(row)) for row in rows), limit)
 
     def stock(self, sku: str) -> StockView:
@@ -112,25 +124,36 @@ class DjangoReadModels:
             raise missing_product(self._query, self._tenant_id, sku)
         return StockView(**dict(zip(columns, rows[0], strict=True)))
 
-    @property
-    def _orders(self) -> QuerySet[OrderModel]:
-        return OrderModel.objects.filter(tenant_id=self._tenant_id)
-
-    @property
-    def _products(self) -> QuerySet[ProductModel]:
-        return ProductModel.objects.filter(tenant_id=self._tenant_id)
+    def _page_values(self, after: PageKey | None, limit: int) -> dict[str, object]:
+        """One row more than asked for tells whether there is a next page."""
+        beyond = {} if after is None else {"after_created_at": after.created_at, "after_id": after.id}
+        return {"tenant_id": self._tenant_id, "row_limit": _bounded(limit) + 1, **beyond}
 
     def _query(self, sql: str, params: tuple[object, ...]) -> list[Row]:
         return query_once(self._tenant_id, sql, params)
 
 
-def _page(rows: QuerySet[Any, Any], after: PageKey | None, limit: int) -> QuerySet[Any, Any]:
-    """Newest first beyond `after`; one row more than asked for, which tells whether there is a next page."""
-    if after is not None:
+@functools.cache  # At most one entry for each subset of _ORDER_LOOKUPS, with a page before it or without.
+def order_page(filters: frozenset[str], *, is_first: bool) -> CompiledQuery:
+    """A page of live orders with those conditions of `OrderFilter`; its rows are for `order_of`."""
+    conditions = {_ORDER_LOOKUPS[name]: slot(name) for name in sorted(filters)}
+    return _page(order_rows(OrderModel.objects.filter(tenant_id=slot("tenant_id"), **conditions)), is_first)
+
+
+@functools.cache
+def _product_page(*, is_first: bool) -> CompiledQuery:
+    return _page(product_rows(ProductModel.objects.filter(tenant_id=slot("tenant_id"))), is_first)
+
+
+def _page(rows: QuerySet[Any, Any], is_first: bool) -> CompiledQuery:
+    """Newest first, beyond where the page before ended."""
+    if not is_first:
         # Compared as one value, which an index on (…, created_at, id) answers by one descent (A3).
-        beyond = RawSQL("(created_at, id) < (%s, %s)", (after.created_at, after.id), BooleanField())
+        beyond = slots(
+            "(created_at, id) < (%s, %s)", "after_created_at", "after_id", output_field=BooleanField()
+        )
         rows = rows.filter(beyond)
-    return rows.order_by("-created_at", "-id")[: _bounded(limit) + 1]
+    return compile_query(rows.order_by("-created_at", "-id")).limited("row_limit")
 
 
 def _page_of(views: tuple[Any, ...], limit: int) -> Page[Any]:

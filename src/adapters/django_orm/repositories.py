@@ -8,18 +8,16 @@ from uuid import UUID
 from adapters.django_orm.aggregate_rows import (
     STOCK_ITEM_SELECT,
     STOCK_OF_SKU,
+    order_by_id,
     order_of,
-    order_rows,
+    product_by_sku,
     product_of,
-    product_rows,
     stock_item_of,
 )
 from adapters.django_orm.missing import missing_order, missing_product
-from adapters.django_orm.models import Order as OrderModel
-from adapters.django_orm.models import Product as ProductModel
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import order_statements, product_statements, stock_item_statements
-from adapters.django_orm.tenant_session import TenantSession, compiled
+from adapters.django_orm.tenant_session import TenantSession
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
@@ -33,8 +31,7 @@ class DjangoOrderRepository:
 
     def get(self, order_id: UUID) -> Order:
         """See the port."""
-        wanted = OrderModel.objects.filter(tenant_id=self._tenant_id, id=order_id)
-        rows = self._session.query(*compiled(order_rows(wanted)))
+        rows = self._session.query(*order_by_id().bound({"tenant_id": self._tenant_id, "id": order_id}))
         if not rows:
             raise missing_order(self._session.query, self._tenant_id, order_id)
         return self._writes.loaded(order_of(rows[0]))
@@ -42,7 +39,7 @@ class DjangoOrderRepository:
     def save(self, order: Order) -> None:
         """See the port."""
         self._writes.save(
-            order, lambda saved, version, events: order_statements(self._tenant_id, saved, version)
+            order, lambda saved, version, events: order_statements(self._tenant_id, saved, version, events)
         )
 
 
@@ -54,8 +51,7 @@ class DjangoProductRepository:
 
     def get(self, sku: str) -> Product:
         """See the port."""
-        wanted = ProductModel.objects.filter(tenant_id=self._tenant_id, sku=sku)
-        rows = self._session.query(*compiled(product_rows(wanted)))
+        rows = self._session.query(*product_by_sku().bound({"tenant_id": self._tenant_id, "sku": sku}))
         if not rows:
             raise missing_product(self._session.query, self._tenant_id, sku)
         return self._writes.loaded(product_of(rows[0]))

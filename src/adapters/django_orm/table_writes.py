@@ -14,6 +14,7 @@ from domain.event import Event
 from domain.inventory.events import StockReleased, StockReserved, StockSold
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
+from domain.orders.events import OrderReturned
 from domain.orders.order import Order
 
 
@@ -43,11 +44,34 @@ ORDER_TABLE: Final = AggregateTable(
 )
 
 
-def order_statements(tenant_id: UUID, order: Order, stored_version: int) -> tuple[Statement, ...]:
-    """Write the order over its `stored_version`; its lines with its first version, for they never change."""
+def order_statements(
+    tenant_id: UUID, order: Order, stored_version: int, events: Iterable[Event]
+) -> tuple[Statement, ...]:
+    """Write the order over its `stored_version`; its lines with its first version, then what came back of them.
+
+    The order's row is written first: whoever was refused there, or waits there, writes no line.
+    """
     row = order_to_row(order)
     if stored_version > 0:
-        return (_update(ORDER_TABLE, Order.kind, tenant_id, row, stored_version),)
+        own = _update(ORDER_TABLE, Order.kind, tenant_id, row, stored_version)
+        touched = {
+            line.number for event in events if isinstance(event, OrderReturned) for line in event.lines
+        }
+        if not touched:
+            return (own,)
+        lines = [line for line in order_lines_to_rows(order) if line["number"] in touched]
+        returned = Statement(
+            "UPDATE order_line l SET returned = n.returned"
+            " FROM unnest(%s::integer[], %s::integer[]) AS n (number, returned)"
+            " WHERE l.tenant_id = %s AND l.order_id = %s AND l.number = n.number",
+            (
+                [line["number"] for line in lines],
+                [line["returned"] for line in lines],
+                tenant_id,
+                order.id,
+            ),
+        )
+        return (own, returned)
     return (
         _insert(ORDER_TABLE.name, tenant_id, [row]),
         _insert("order_line", tenant_id, order_lines_to_rows(order)),

@@ -108,6 +108,7 @@ def _is_wanted(row: Row, wanted: OrderFilter) -> bool:
     return (
         wanted.status in (None, row["status"])
         and wanted.customer_ref in (None, row["customer_ref"])
+        and wanted.reference in (None, row["reference"])
         and (wanted.created_from is None or wanted.created_from <= row["created_at"])
         and (wanted.created_to is None or row["created_at"] < wanted.created_to)
     )

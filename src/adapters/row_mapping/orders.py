@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def order_to_row(order: Order) -> Row:
-    """The order's own row; its lines never change, `order_lines_to_rows` writes them once."""
+    """The order's own row; `order_lines_to_rows` gives those of its lines."""
     return {
         "id": order.id,
         "version": order.version,
@@ -42,6 +42,7 @@ def order_lines_to_rows(order: Order) -> list[Row]:
             "sku": line.sku,
             "quantity": line.quantity,
             "unit_price_minor": line.unit_price.minor,
+            "returned": line.returned,
         }
         for number, line in enumerate(order.lines, start=1)
     ]
@@ -63,6 +64,7 @@ def order_from_row(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -
                 sku=line["sku"],
                 quantity=line["quantity"],
                 unit_price=Money(line["unit_price_minor"], row["currency"]),
+                returned=line["returned"],
             )
             for line in lines
         ),

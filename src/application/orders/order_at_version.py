@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
-from application.ports.event_store import RecordedEvent
+from application.orders.order_history import order_history
 from application.ports.read_models import OrderView
-from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, UnitOfWork
+from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.errors import NotFound
 from domain.orders.order import Order
 
@@ -33,18 +34,8 @@ class OrderAtVersionHandler:
     def handle(self, query: OrderAtVersion, context: CommandContext) -> OrderView:
         """Raises NotFound if there is no such order, VersionNotReached if it never had that version."""
         with self.open_unit_of_work(context) as uow:
-            recorded = _first_events(uow, query.order_id, query.version)
-        if not recorded or recorded[0].stream_kind != Order.kind:
-            raise NotFound(kind=Order.kind, id=str(query.order_id))
-        if len(recorded) != query.version:
+            # At least one, so that an order that is not there is told from a version that is not.
+            events = list(islice(order_history(uow, query.order_id), max(query.version, 1)))
+        if len(events) != query.version:
             raise VersionNotReached(kind=Order.kind, id=str(query.order_id), version=query.version)
-        return OrderView.of(Order.from_events(query.order_id, (entry.event for entry in recorded)))
-
-
-def _first_events(uow: UnitOfWork, order_id: UUID, count: int) -> list[RecordedEvent]:
-    events: list[RecordedEvent] = []
-    while page := uow.events.stream(order_id, after_version=len(events)):
-        events.extend(page)
-        if len(events) >= count:
-            break
-    return events[: max(count, 1)]
+        return OrderView.of(Order.from_events(query.order_id, events))

@@ -23,11 +23,12 @@ PAGE_MAX: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLineView:
-    """One line; `unit_price` is a decimal string in the order's currency."""
+    """One line; `unit_price` is a decimal string in the order's currency, `returned` of the pieces came back."""
 
     sku: str
     quantity: int
     unit_price: str
+    returned: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,12 @@ class OrderView:
             customer_ref=order.customer_ref,
             currency=order.currency,
             lines=tuple(
-                OrderLineView(sku=line.sku, quantity=line.quantity, unit_price=str(line.unit_price))
+                OrderLineView(
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    unit_price=str(line.unit_price),
+                    returned=line.returned,
+                )
                 for line in order.lines
             ),
             total=str(order.total),
@@ -170,6 +176,7 @@ class OrderFilter:
 
     status: OrderStatus | None = None
     customer_ref: str | None = None
+    reference: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
 

@@ -50,6 +50,36 @@ class OrderConfirmed(Event):
     """The order is paid and its stock reserved: from here on it is fulfilled."""
 
 
+@event("order.shipped")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShipped(Event):
+    """The goods have left the house."""
+
+
+@event("order.delivered")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDelivered(Event):
+    """The customer has the goods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedLine:
+    """So many pieces that came back of the order's line of that number, counted from 1."""
+
+    number: int
+    sku: str
+    quantity: int
+
+
+@event("order.returned")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReturned(Event):
+    """Goods came back; to which lines they belong is part of the fact, so no fold has to decide it again."""
+
+    lines: tuple[ReturnedLine, ...]
+    reason: str
+
+
 @event("order.cancelled")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):

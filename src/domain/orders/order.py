@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -13,7 +13,17 @@ from domain.aggregate import Aggregate
 from domain.errors import InvalidInput, RuleViolation
 from domain.event import Event
 from domain.money import AMOUNT_MINOR_MAX, Money
-from domain.orders.events import OrderAmended, OrderCancelled, OrderConfirmed, OrderPlaced, PlacedLine
+from domain.orders.events import (
+    OrderAmended,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderPlaced,
+    OrderReturned,
+    OrderShipped,
+    PlacedLine,
+    ReturnedLine,
+)
 from domain.text import require_text
 
 LINES_MAX: Final = 200
@@ -25,6 +35,7 @@ EMAIL_LENGTH_MAX: Final = 254
 NOTE_LENGTH_MAX: Final = 2_000
 ADDRESS_LENGTH_MAX: Final = 1_000
 CANCEL_REASON_LENGTH_MAX: Final = 200
+RETURN_REASON_LENGTH_MAX: Final = 200
 ORDERED_AT_MIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ORDERED_AT_AHEAD_MAX: Final = timedelta(days=1)
 """How far ahead of us a caller's clock or calendar may be."""
@@ -51,6 +62,10 @@ class OrderStatusForbids(RuleViolation):
     """The order is {status}; it can be {action} only while it is {allowed}."""
 
 
+class ReturnTooLarge(RuleViolation):
+    """Of {sku} at most {returnable} can come back: what was ordered less what has come back already."""
+
+
 class ReferenceTaken(RuleViolation):
     """The reference {reference!r} belongs to another order; every order has its own."""
 
@@ -61,21 +76,36 @@ class OrderTotalTooLarge(RuleViolation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """So many of one product at one price."""
+    """So many of one product at one price; `returned` of them have come back."""
 
     product_id: UUID
     sku: str
     quantity: int
     unit_price: Money
+    returned: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.quantity <= QUANTITY_MAX:
-            raise InvalidInput(field="quantity", problem=f"must lie between 1 and {QUANTITY_MAX}")
+        _require_quantity("quantity", self.quantity)
+        if not 0 <= self.returned <= self.quantity:
+            raise InvalidInput(field="returned", problem=f"must lie between 0 and {self.quantity}")
+
+    @property
+    def returnable(self) -> int:
+        """How many pieces can still come back."""
+        return self.quantity - self.returned
 
     @property
     def total_minor(self) -> int:
         """Quantity times price, in minor units; it may exceed what one amount may be."""
         return self.unit_price.minor * self.quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnLine:
+    """So many pieces of one SKU that came back."""
+
+    sku: str
+    quantity: int
 
 
 class Order(Aggregate):
@@ -176,6 +206,50 @@ class Order(Aggregate):
         self._require_status("cancelled", OPEN_STATUSES)
         self._record(OrderCancelled(occurred_at=at, reason=reason))
 
+    def ship(self, *, at: datetime) -> None:
+        """The goods have left the house; only a confirmed order can be shipped."""
+        self._require_status("shipped", frozenset({OrderStatus.CONFIRMED}))
+        self._record(OrderShipped(occurred_at=at))
+
+    def deliver(self, *, at: datetime) -> None:
+        """The customer has the goods; only a shipped order can be delivered."""
+        self._require_status("delivered", frozenset({OrderStatus.SHIPPED}))
+        self._record(OrderDelivered(occurred_at=at))
+
+    def take_back(self, lines: Sequence[ReturnLine], *, reason: str, at: datetime) -> None:
+        """Goods of a delivered order came back; it stays delivered, and its total stays what was ordered.
+
+        Pieces of a SKU that stands on several lines are counted to the first of them that has pieces left. No stock
+        moves: what becomes of the goods is decided where they are inspected, by fulfilment. Raises
+        OrderStatusForbids, InvalidInput that names the field, and ReturnTooLarge, also for a SKU that was not ordered.
+        """
+        require_text("reason", reason, length_max=RETURN_REASON_LENGTH_MAX)
+        if not 1 <= len(lines) <= LINES_MAX:
+            raise InvalidInput(field="lines", problem=f"a return has 1 to {LINES_MAX} lines")
+        for index, line in enumerate(lines):
+            _require_quantity(f"lines[{index}].quantity", line.quantity)
+        self._require_status("returned", frozenset({OrderStatus.DELIVERED}))
+        self._record(OrderReturned(occurred_at=at, lines=self._attributed(lines), reason=reason))
+
+    def _attributed(self, lines: Sequence[ReturnLine]) -> tuple[ReturnedLine, ...]:
+        taken = [0] * len(self.lines)
+        for index, line in enumerate(lines):
+            missing = line.quantity
+            for place, ordered in enumerate(self.lines):
+                if ordered.sku == line.sku:
+                    part = min(missing, ordered.returnable - taken[place])
+                    taken[place] += part
+                    missing -= part
+            if missing:
+                raise ReturnTooLarge(
+                    field=f"lines[{index}].quantity", sku=line.sku, returnable=line.quantity - missing
+                )
+        return tuple(
+            ReturnedLine(number=number, sku=ordered.sku, quantity=quantity)
+            for number, (ordered, quantity) in enumerate(zip(self.lines, taken, strict=True), start=1)
+            if quantity
+        )
+
     def _require_status(self, action: str, allowed: frozenset[OrderStatus]) -> None:
         if self.status not in allowed:
             raise OrderStatusForbids(
@@ -211,10 +285,25 @@ class Order(Aggregate):
                 self.note, self.address = event.note, event.address
             case OrderConfirmed():
                 self.status = OrderStatus.CONFIRMED
+            case OrderShipped():
+                self.status = OrderStatus.SHIPPED
+            case OrderDelivered():
+                self.status = OrderStatus.DELIVERED
+            case OrderReturned():
+                came_back = {line.number: line.quantity for line in event.lines}
+                self.lines = tuple(
+                    replace(line, returned=line.returned + came_back.get(number, 0))
+                    for number, line in enumerate(self.lines, start=1)
+                )
             case OrderCancelled():
                 self.status, self.cancel_reason = OrderStatus.CANCELLED, event.reason
             case _:
                 super()._apply(event)
+
+
+def _require_quantity(field: str, quantity: int) -> None:
+    if not 1 <= quantity <= QUANTITY_MAX:
+        raise InvalidInput(field=field, problem=f"must lie between 1 and {QUANTITY_MAX}")
 
 
 def _require_note_and_address(note: str, address: str) -> None:

@@ -23,6 +23,7 @@ from domain.orders.order import (
     PAYMENT_METHOD_LENGTH_MAX,
     QUANTITY_MAX,
     REFERENCE_LENGTH_MAX,
+    RETURN_REASON_LENGTH_MAX,
 )
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}
@@ -80,6 +81,10 @@ RULES: Final[dict[str, Meta]] = {
     "AmendOrder.note": _text("Anything; null or left out: as it is.", NOTE_LENGTH_MAX, length_min=0),
     "AmendOrder.address": _text("Where to; null or left out: as it is.", ADDRESS_LENGTH_MAX, length_min=0),
     "CancelOrder.reason": _text("Why.", CANCEL_REASON_LENGTH_MAX),
+    "ReturnOrderLines.lines": Meta(min_length=1, max_length=LINES_MAX, description="What came back."),
+    "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
+    "ReturnOrderLine.sku": _SKU,
+    "ReturnOrderLine.quantity": Meta(ge=1, le=QUANTITY_MAX, description="Pieces."),
 }
 
 EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
@@ -96,5 +101,6 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
         },
     ),
     "AmendOrder": ({"note": "ring twice", "address": "1 Canal Street"},),
+    "ReturnOrderLines": ({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
 }

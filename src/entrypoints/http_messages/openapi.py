@@ -16,6 +16,7 @@ from application.ports.readiness import CheckResult
 from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
+from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages.operations import OPERATIONS, Operation
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
@@ -64,7 +65,7 @@ def openapi_document() -> Node:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": "orders"}, {"name": "products"}, {"name": "operators"}],
+        "tags": [{"name": "orders"}, {"name": "customers"}, {"name": "products"}, {"name": "operators"}],
         "paths": {**paths, **_operator_paths()},
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -261,6 +262,10 @@ _PARAMETERS: Final = {
     ),
     "order_id": _parameter(
         "order_id", "path", "The order's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "customer_ref": _parameter(
+        "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",
+        {"type": "string", "minLength": 1, "maxLength": CUSTOMER_REF_LENGTH_MAX}, required=True,
     ),
     "IdempotencyKey": _parameter("Idempotency-Key", "header", _KEY_WORDS, _KEY_SCHEMA, required=True),
     "OptionalIdempotencyKey": _parameter(

@@ -16,8 +16,10 @@ from application.inventory.receive_stock import ReceiveStock
 from application.inventory.rename_product import RenameProduct
 from application.orders.amend_order import AmendOrder
 from application.orders.cancel_order import CancelOrder
+from application.orders.order_at_time import NotYetPlaced
 from application.orders.order_at_version import VersionNotReached
 from application.orders.place_order import PlaceOrder
+from application.orders.return_order_lines import ReturnOrderLines
 from application.ports.rate_limit import TooManyRequests
 from application.ports.read_models import (
     PAGE_DEFAULT,
@@ -35,10 +37,12 @@ from domain.inventory.product import SkuTaken, UnknownSku
 from domain.inventory.stock_item import InsufficientStock, StockLimitReached
 from domain.orders.order import (
     CUSTOMER_REF_LENGTH_MAX,
+    REFERENCE_LENGTH_MAX,
     OrderStatus,
     OrderStatusForbids,
     OrderTotalTooLarge,
     ReferenceTaken,
+    ReturnTooLarge,
 )
 from entrypoints.http_messages import query
 from entrypoints.http_messages.bodies import BodyDecoder
@@ -99,7 +103,7 @@ class Operation:
             found += [KeyReused, RequestInProgress]
         if self.needs_version:
             found += [PreconditionRequired, StaleObjectError]
-        if self.body is not None:
+        if self.method != "GET":
             found += [TransactionConflict, Overloaded]
         return (*found, *self.own_refusals, StoreUnavailable, InternalError)
 
@@ -146,17 +150,27 @@ ADJUST_STOCK: Final = Operation(
     scope=Scope.PRODUCTS_WRITE, result=StockView, takes_key=True, needs_key=True,
     body=_body(AdjustStock), own_refusals=(NotFound, Gone, InsufficientStock, StockLimitReached),
 )  # fmt: skip
+_OF_CUSTOMER: Final = query.text(
+    "customer_ref", "Only orders of this customer.", length_max=CUSTOMER_REF_LENGTH_MAX
+)
+_ORDER_FILTERS: Final = (
+    query.one_of("status", "Only orders with this status.", OrderStatus),
+    query.text("reference", "Only the order with this reference.", length_max=REFERENCE_LENGTH_MAX),
+    query.instant("created_from", "Only orders created at this time or later."),
+    query.instant("created_to", "Only orders created before this time."),
+    _LIMIT,
+    query.cursor(),
+)
+
 LIST_ORDERS: Final = Operation(
     id="listOrders", method="GET", path="/v1/orders", summary="List orders, newest first",
     scope=Scope.ORDERS_READ, result=OrderView, is_list=True, gives_tag=False,
-    query=(
-        query.one_of("status", "Only orders with this status.", OrderStatus),
-        query.text("customer_ref", "Only orders of this customer.", length_max=CUSTOMER_REF_LENGTH_MAX),
-        query.instant("created_from", "Only orders created at this time or later."),
-        query.instant("created_to", "Only orders created before this time."),
-        _LIMIT,
-        query.cursor(),
-    ),
+    query=(_OF_CUSTOMER, *_ORDER_FILTERS),
+)  # fmt: skip
+LIST_CUSTOMER_ORDERS: Final = Operation(
+    id="listCustomerOrders", method="GET", path="/v1/customers/{customer_ref}/orders",
+    summary="List the orders of one customer, newest first",
+    scope=Scope.ORDERS_READ, result=OrderView, is_list=True, gives_tag=False, query=_ORDER_FILTERS,
 )  # fmt: skip
 PLACE_ORDER: Final = Operation(
     id="placeOrder", method="POST", path="/v1/orders", summary="Place an order",
@@ -165,11 +179,12 @@ PLACE_ORDER: Final = Operation(
 )  # fmt: skip
 READ_ORDER: Final = Operation(
     id="readOrder", method="GET", path="/v1/orders/{order_id}", summary="Read an order, also as it was",
-    scope=Scope.ORDERS_READ, result=OrderView, own_refusals=(NotFound, VersionNotReached, Gone),
+    scope=Scope.ORDERS_READ, result=OrderView, own_refusals=(NotFound, VersionNotReached, NotYetPlaced, Gone),
     query=(
         query.whole_number(
             "at_version", "As it was at this version, from its events.", minimum=1, maximum=VERSION_MAX
         ),
+        query.instant("at", "As it was at this time, from its events; not together with `at_version`."),
     ),
 )  # fmt: skip
 AMEND_ORDER: Final = Operation(
@@ -181,6 +196,23 @@ CANCEL_ORDER: Final = Operation(
     id="cancelOrder", method="POST", path="/v1/orders/{order_id}/cancel", summary="Cancel an order",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
     body=_body(CancelOrder), own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+SHIP_ORDER: Final = Operation(
+    id="shipOrder", method="POST", path="/v1/orders/{order_id}/ship", summary="Say that the goods have left",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
+    own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+DELIVER_ORDER: Final = Operation(
+    id="deliverOrder", method="POST", path="/v1/orders/{order_id}/deliver",
+    summary="Say that the customer has the goods",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
+    own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+RETURN_ORDER_LINES: Final = Operation(
+    id="returnOrderLines", method="POST", path="/v1/orders/{order_id}/returns",
+    summary="Take goods of a delivered order back",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
+    body=_body(ReturnOrderLines), own_refusals=(NotFound, Gone, OrderStatusForbids, ReturnTooLarge),
 )  # fmt: skip
 LIST_ORDER_EVENTS: Final = Operation(
     id="listOrderEvents", method="GET", path="/v1/orders/{order_id}/events",
@@ -196,7 +228,8 @@ LIST_ORDER_EVENTS: Final = Operation(
 
 OPERATIONS: Final = (
     LIST_PRODUCTS, CREATE_PRODUCT, READ_PRODUCT, RENAME_PRODUCT, READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
-    LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, LIST_ORDER_EVENTS,
+    LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, SHIP_ORDER, DELIVER_ORDER,
+    RETURN_ORDER_LINES, LIST_ORDER_EVENTS, LIST_CUSTOMER_ORDERS,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -20,13 +20,13 @@ from application.ports.rate_limit import TooManyRequests
 from application.ports.unit_of_work import CommandContext
 from application.run_once import Answer, ReplayedRefusal
 from domain.access import Principal
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidInput
 from domain.idempotency import RequestKey
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag, parse_if_match
 from entrypoints.http_messages.operations import Operation, Page
 from entrypoints.http_messages.query import parse_query
-from entrypoints.http_messages.request_body import read_body
+from entrypoints.http_messages.request_body import has_body, read_body
 from entrypoints.http_messages.request_errors import (
     IdempotencyKeyMissing,
     MethodNotAllowed,
@@ -93,6 +93,9 @@ class ApiView(APIView):
             require_json_content(meta.get("CONTENT_TYPE", ""), meta.get("HTTP_CONTENT_ENCODING", ""))
             http.body_is_read = True  # type: ignore[attr-defined]  # the middleware drops bodies that nobody reads
             self.fields, canonical = operation.body.decode(read_body(meta))
+        elif operation.takes_key and has_body(meta):
+            # A key names the whole request (H3), so nothing of it may go unread.
+            raise InvalidInput(field="body", problem="must be empty: this operation takes none")
         ids = http.ids  # type: ignore[attr-defined]  # set by the middleware
         self.context = CommandContext(
             tenant_id=self.principal.tenant_id,
@@ -144,13 +147,18 @@ class ApiView(APIView):
         tagged = {**(headers or {}), "ETag": entity_tag(view.id, view.version)}
         return json_answer(self.operation.status, Encoder.encode(view), tagged)
 
-    def listed(self, items: tuple[Any, ...], next_query: Mapping[str, str] | None) -> HttpResponse:
-        """A page; `next_query` is what the next page's address adds to this one's parameters, None at the end."""
+    def listed(
+        self, items: tuple[Any, ...], next_query: Mapping[str, str] | None, *, path: str | None = None
+    ) -> HttpResponse:
+        """A page; `next_query` is what the next page's address adds to this one's parameters, None at the end.
+
+        `path` is this page's own as it is written in an address, where it can't be told from the decoded one.
+        """
         address = None
         if next_query is not None:
             http: HttpRequest = self.request._request
             kept = {name: value for name, value in http.GET.items() if name not in next_query}
-            address = f"{http.path}?{urlencode({**kept, **next_query})}"
+            address = f"{path or quote(http.path)}?{urlencode({**kept, **next_query})}"
         return json_answer(200, Encoder.encode(Page(items=items, next=address)), {})
 
 

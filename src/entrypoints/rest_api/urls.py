@@ -6,7 +6,8 @@ import logging
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
 from entrypoints.rest_api import metrics, operators, orders, products
@@ -14,11 +15,24 @@ from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
 
+
+class AnyText(StringConverter):
+    """A segment that may hold every character once it is decoded, slashes and line breaks too."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(AnyText, "text")
+
 urlpatterns: Final = [
     path("v1/orders", orders.Orders.as_view()),
     path("v1/orders/<str:order_id>", orders.OneOrder.as_view()),
     path("v1/orders/<str:order_id>/cancel", orders.OrderCancellation.as_view()),
+    path("v1/orders/<str:order_id>/ship", orders.OrderShipment.as_view()),
+    path("v1/orders/<str:order_id>/deliver", orders.OrderDelivery.as_view()),
+    path("v1/orders/<str:order_id>/returns", orders.OrderReturns.as_view()),
     path("v1/orders/<str:order_id>/events", orders.OrderEvents.as_view()),
+    path("v1/customers/<text:customer_ref>/orders", orders.CustomerOrders.as_view()),
     path("v1/products", products.Products.as_view()),
     path("v1/products/<str:sku>", products.OneProduct.as_view()),
     path("v1/products/<str:sku>/stock", products.ProductStock.as_view()),

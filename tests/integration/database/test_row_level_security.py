@@ -239,7 +239,8 @@ def insert_stock_item(connection: Connection, tenant_id: UUID, product_id: UUID)
 def insert_order_line(connection: Connection, tenant_id: UUID, order_id: UUID) -> None:
     run(
         connection,
-        "INSERT INTO order_line (tenant_id, order_id, number, product_id, sku, quantity, unit_price_minor)"
-        " VALUES (%s, %s, 1, %s, 'TEA-1', 1, 420)",
+        "INSERT INTO order_line"
+        " (tenant_id, order_id, number, product_id, sku, quantity, unit_price_minor, returned)"
+        " VALUES (%s, %s, 1, %s, 'TEA-1', 1, 420, 0)",
         str(tenant_id), str(order_id), str(new_id()),
     )  # fmt: skip

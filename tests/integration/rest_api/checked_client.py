@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from jsonschema import Draft202012Validator
 
@@ -80,7 +81,7 @@ class CheckedClient:
         path_info, _, query = path.partition("?")
         environ = {
             "REQUEST_METHOD": method,
-            "PATH_INFO": path_info,
+            "PATH_INFO": unquote_to_bytes(path_info).decode("latin-1"),
             "QUERY_STRING": query,
             "SERVER_NAME": "localhost",
             "SERVER_PORT": "80",

@@ -87,6 +87,8 @@ class TestAList:
             ("customer_ref=a%00b", "customer_ref"),
             ("customer_ref=" + "x" * 101, "customer_ref"),
             ("customer_ref=%ff", "query"),
+            ("reference=", "reference"),
+            ("reference=" + "x" * 101, "reference"),
             ("created_from=2026-01-01T00:00:00", "created_from"),
             ("created_from=2026-01-01", "created_from"),
             ("created_from=0001-01-01T00:00:00%2B10:00", "created_from"),
@@ -99,6 +101,54 @@ class TestAList:
     def test_names_the_parameter_that_is_wrong(self, api: CheckedClient, query: str, field: str) -> None:
         answer = api.get(f"/v1/orders?{query}")
         assert (answer.status, answer.fields) == (400, [field])
+
+
+class TestTheOrdersOfACustomer:
+    @pytest.mark.parametrize(
+        "customer_ref", ["c-17", "a/b", "a/orders", "50% & more?", "..", " ", "x\ny", "ключ", "x" * 100]
+    )
+    def test_are_found_by_any_name_that_a_customer_may_have(
+        self, api: CheckedClient, tea: Answer, customer_ref: str
+    ) -> None:
+        mine = [place(api, number, customer_ref=customer_ref)["id"] for number in range(3)]
+        place(api, 3, customer_ref="another")
+        segment = quote(customer_ref, safe="")
+        found = list(pages(api, f"/v1/customers/{segment}/orders?limit=2&status=pending"))
+        assert [item["id"] for items in found for item in items] == mine[::-1]
+        first = api.get(f"/v1/customers/{segment}/orders?limit=2").json["next"]
+        assert first.startswith(f"/v1/customers/{segment}/orders?limit=2&cursor=")
+
+    def test_are_none_for_a_customer_that_never_ordered(self, api: CheckedClient, placed: Answer) -> None:
+        assert api.get("/v1/customers/nobody/orders").json == {"items": [], "next": None}
+
+    @pytest.mark.parametrize("customer_ref", ["a%00b", "x" * 101])
+    def test_of_a_name_that_nobody_can_have_are_refused(self, api: CheckedClient, customer_ref: str) -> None:
+        answer = api.get(f"/v1/customers/{customer_ref}/orders")
+        assert (answer.status, answer.fields) == (400, ["customer_ref"])
+
+    def test_take_no_other_customer(self, api: CheckedClient, placed: Answer) -> None:
+        assert api.get("/v1/customers/c-17/orders?customer_ref=other").fields == ["customer_ref"]
+
+
+class TestAReference:
+    def test_finds_its_order(self, api: CheckedClient, tea: Answer) -> None:
+        order = place(api, 1, reference="PO/1")
+        place(api, 2, reference="PO/2")
+        assert api.get("/v1/orders?reference=PO%2F1").json == {"items": [order], "next": None}
+
+
+class TestAnOrderAsItWas:
+    @pytest.mark.promise("E5")
+    def test_is_asked_for_by_time(self, api: CheckedClient, placed: Answer) -> None:
+        path, tag = placed.headers["Location"], placed.headers["ETag"]
+        amended = api.patch(path, {"note": "x"}, if_match=tag)
+        then, now = (quote(answer.json["updated_at"]) for answer in (placed, amended))
+        for at, expected in ((then, placed), (now, amended), ("2999-01-01T00:00:00Z", amended)):
+            answer = api.get(f"{path}?at={at}")
+            assert (answer.json, answer.headers["ETag"]) == (expected.json, expected.headers["ETag"])
+        assert api.get(f"{path}?at=1970-01-01T00:00:00Z").code == "not-yet-placed"
+        assert api.get(f"{path}?at={now}&at_version=1").fields == ["at"]
+        assert api.get(f"{path}?at=yesterday").fields == ["at"]
 
 
 class TestTheEventsOfAnOrder:

@@ -19,8 +19,12 @@ from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
+from application.orders.deliver_order import DeliverOrderHandler
+from application.orders.order_at_time import OrderAtTimeHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrder, PlaceOrderHandler, PlaceOrderLine
+from application.orders.return_order_lines import ReturnOrderLinesHandler
+from application.orders.ship_order import ShipOrderHandler
 from application.ports.read_models import OrderView, ProductView
 from application.ports.unit_of_work import CommandContext, UnitOfWork
 from builders import NOON, a_context
@@ -61,6 +65,10 @@ class House:
         self.place_order = PlaceOrderHandler(**wired, new_id=new_id)
         self.amend_order = AmendOrderHandler(**wired)
         self.cancel_order = CancelOrderHandler(**wired)
+        self.ship_order = ShipOrderHandler(**wired)
+        self.deliver_order = DeliverOrderHandler(**wired)
+        self.return_order_lines = ReturnOrderLinesHandler(**wired)
+        self.order_at_time = OrderAtTimeHandler(self.open_unit_of_work)
         self.order_at_version = OrderAtVersionHandler(self.open_unit_of_work)
 
     def keyed(self, key: RequestKey) -> CommandContext:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -10,13 +11,23 @@ import pytest
 from adapters.system_clock import new_id
 from application.orders.amend_order import AmendOrder
 from application.orders.cancel_order import CancelOrder
+from application.orders.deliver_order import DeliverOrder
+from application.orders.order_at_time import NotYetPlaced, OrderAtTime
 from application.orders.order_at_version import OrderAtVersion, VersionNotReached
+from application.orders.return_order_lines import ReturnOrderLine, ReturnOrderLines
+from application.orders.ship_order import ShipOrder
 from application.ports.event_store import EVENTS_READ_MAX
 from application.ports.read_models import OrderFilter, OrderView
 from builders import NOON
 from domain.errors import DomainError, InvalidInput, NotFound, StaleObjectError
 from domain.inventory.product import UnknownSku
-from domain.orders.order import OrderStatus, OrderStatusForbids, OrderTotalTooLarge, ReferenceTaken
+from domain.orders.order import (
+    OrderStatus,
+    OrderStatusForbids,
+    OrderTotalTooLarge,
+    ReferenceTaken,
+    ReturnTooLarge,
+)
 from unit.application.house import House, an_order_of
 
 
@@ -181,4 +192,83 @@ class TestAnOrderAtAVersion:
         for stranger in (new_id(), product.id):
             with pytest.raises(NotFound) as refusal:
                 self.at(house, stranger, 1)
+            assert refusal.value.code == "not-found"
+
+
+class TestAnOrderOnItsWay:
+    def delivered(self, house: House) -> OrderView:
+        """An order of two TEA-1 that was delivered by the use cases; the confirmation is internal."""
+        house.a_product()
+        order_id = house.an_order().id
+        with house.transaction() as uow:
+            order = uow.orders.get(order_id)
+            order.confirm(at=house.now())
+            uow.orders.save(order)
+        house.ship_order.handle(ShipOrder(order_id=order_id, expected_version=2), house.context)
+        deliver = DeliverOrder(order_id=order_id, expected_version=3)
+        return house.deliver_order.handle(deliver, house.context).result
+
+    def returning(self, order: OrderView, quantity: int, version: int | None) -> ReturnOrderLines:
+        lines = (ReturnOrderLine(sku="TEA-1", quantity=quantity),)
+        return ReturnOrderLines(order_id=order.id, expected_version=version, lines=lines, reason="open")
+
+    def test_answers_what_readers_will_see(self, house: House) -> None:
+        delivered = self.delivered(house)
+        assert (delivered.version, delivered.status) == (4, "delivered")
+        back = house.return_order_lines.handle(self.returning(delivered, 1, 4), house.context).result
+        assert (back.version, back.status, back.lines[0].returned) == (5, "delivered", 1)
+        assert house.views().order(delivered.id) == back
+
+    def test_takes_no_more_back_than_is_out(self, house: House) -> None:
+        delivered = self.delivered(house)
+        house.return_order_lines.handle(self.returning(delivered, 1, None), house.context)
+        with pytest.raises(ReturnTooLarge):
+            house.return_order_lines.handle(self.returning(delivered, 2, None), house.context)
+        assert house.views().order(delivered.id).version == 5
+
+    @pytest.mark.promise("L1")
+    def test_refuses_a_stale_version(self, house: House) -> None:
+        delivered = self.delivered(house)
+        for change in (
+            lambda: house.return_order_lines.handle(self.returning(delivered, 1, 3), house.context),
+            lambda: house.ship_order.handle(
+                ShipOrder(order_id=delivered.id, expected_version=3), house.context
+            ),
+            lambda: house.deliver_order.handle(
+                DeliverOrder(order_id=delivered.id, expected_version=3), house.context
+            ),
+        ):
+            with pytest.raises(StaleObjectError):
+                change()
+        assert house.views().order(delivered.id) == delivered
+
+
+class TestAnOrderAtATime:
+    def at(self, house: House, order_id: UUID, at: datetime) -> OrderView:
+        return house.order_at_time.handle(OrderAtTime(order_id=order_id, at=at), house.context)
+
+    @pytest.mark.promise("E5")
+    def test_is_what_it_was(self, house: House) -> None:
+        house.a_product()
+        versions = [house.an_order()]
+        for number in range(1, 4):
+            command = AmendOrder(order_id=versions[0].id, expected_version=number, note=f"note {number}")
+            versions.append(house.amend_order.handle(command, house.context).result)
+        tick = timedelta(microseconds=1)
+        for before, after in pairwise(versions):
+            assert self.at(house, before.id, before.updated_at) == before
+            assert self.at(house, before.id, after.updated_at - tick) == before
+        assert self.at(house, versions[0].id, versions[-1].updated_at + timedelta(days=900)) == versions[-1]
+
+    def test_before_it_was_placed_is_not_found(self, house: House) -> None:
+        house.a_product()
+        order = house.an_order()
+        with pytest.raises(NotYetPlaced):
+            self.at(house, order.id, order.created_at - timedelta(microseconds=1))
+
+    def test_of_an_unknown_id_is_not_found(self, house: House) -> None:
+        product = house.a_product()
+        for stranger in (new_id(), product.id):
+            with pytest.raises(NotFound) as refusal:
+                self.at(house, stranger, NOON + timedelta(days=1))
             assert refusal.value.code == "not-found"

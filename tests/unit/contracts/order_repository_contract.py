@@ -10,11 +10,17 @@ import pytest
 from adapters.system_clock import new_id
 from builders import after_noon, an_order
 from domain.errors import NotFound, StaleObjectError
-from domain.orders.order import Order, ReferenceTaken
+from domain.inventory.product import Product
+from domain.orders.order import Order, ReferenceTaken, ReturnLine
 from unit.contracts.binding import Store, StoreBinding, flushed, state_of
 from unit.contracts.threads import WAIT_S_MAX, HeldTransaction, Threads
 
 WRITERS = 20
+
+
+def back(product: Product, quantity: int) -> ReturnLine:
+    """So many of the product that came back."""
+    return ReturnLine(sku=product.sku, quantity=quantity)
 
 
 class OrderRepositoryContract(StoreBinding):
@@ -51,20 +57,37 @@ class OrderRepositoryContract(StoreBinding):
         wanted = an_order().with_line(store.a_stored_product())
         amended = wanted.confirmed()
         amended.amend(note="still possible", at=after_noon(2))
-        for order in (wanted.placed(), wanted.confirmed(), amended, wanted.cancelled("too late")):
+        for order in (
+            wanted.placed(),
+            wanted.confirmed(),
+            amended,
+            wanted.cancelled("too late"),
+            wanted.shipped(),
+            wanted.delivered(),
+            wanted.returned(),
+        ):
             store.save(order)
             assert state_of(store.order(order.id)) == state_of(order)
 
+    @pytest.mark.promise("E5")
     def test_gives_a_state_back_that_was_reached_step_by_step(self, store: Store) -> None:
-        order = an_order().with_line(store.a_stored_product()).placed()
+        tea, pot = store.a_stored_product(), store.a_stored_product()
+        order = an_order().with_line(tea, quantity=2).with_line(pot, quantity=3).with_line(tea).placed()
         store.save(order)
         for step in (
             lambda: order.amend(note="n", address="a", at=after_noon(1)),
             lambda: order.confirm(at=after_noon(2)),
+            lambda: order.ship(at=after_noon(3)),
+            lambda: order.deliver(at=after_noon(4)),
+            lambda: order.take_back([back(pot, 1)], reason="broken", at=after_noon(5)),
+            lambda: order.take_back([back(tea, 3), back(pot, 2)], reason="late", at=after_noon(6)),
         ):
             step()
             store.save(order)
             assert state_of(store.order(order.id)) == state_of(order)
+        events = [entry.event for entry in store.stream(order.id)]
+        assert state_of(Order.from_events(order.id, events)) == state_of(order)
+        assert [line.returned for line in order.lines] == [2, 3, 1]
 
     def test_has_no_order_of_an_unknown_id(self, store: Store) -> None:
         missing = new_id()

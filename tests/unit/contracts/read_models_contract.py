@@ -72,7 +72,14 @@ class ReadModelsContract(StoreBinding):
             .with_line(store.a_stored_product(), price="0.000")
         )
         rest = wanted.with_(reference=None)
-        for order in (wanted.placed(), rest.confirmed(), rest.cancelled()):
+        for order in (
+            wanted.placed(),
+            rest.confirmed(),
+            rest.cancelled(),
+            rest.shipped(),
+            rest.delivered(),
+            rest.returned(2),
+        ):
             store.save(order)
             view = look(lambda views, order_id=order.id: views.order(order_id))
             assert view == OrderView.of(order) == OrderView.of(store.order(order.id))
@@ -185,7 +192,7 @@ class ReadModelsContract(StoreBinding):
 
     def test_list_the_orders_that_are_wanted(self, store: Store, look) -> None:
         wanted = an_order().with_line(store.a_stored_product())
-        pending = wanted.with_(customer_ref="c-1", at=after_noon(0)).placed()
+        pending = wanted.with_(customer_ref="c-1", reference="PO-1", at=after_noon(0)).placed()
         confirmed = wanted.with_(customer_ref="c-1", at=after_noon(10)).confirmed()
         cancelled = wanted.with_(customer_ref="c-2", at=after_noon(20)).cancelled()
         store.save(pending, confirmed, cancelled)
@@ -199,6 +206,9 @@ class ReadModelsContract(StoreBinding):
             (OrderFilter(status=OrderStatus.SHIPPED), set()),
             (OrderFilter(customer_ref="c-1"), {pending.id, confirmed.id}),
             (OrderFilter(customer_ref="C-1"), set()),
+            (OrderFilter(reference="PO-1"), {pending.id}),
+            (OrderFilter(reference="PO-2"), set()),
+            (OrderFilter(reference="PO-1", customer_ref="c-2"), set()),
             (OrderFilter(customer_ref="c-1", status=OrderStatus.CONFIRMED), {confirmed.id}),
             (OrderFilter(created_from=after_noon(10)), {confirmed.id, cancelled.id}),
             (OrderFilter(created_to=after_noon(10)), {pending.id}),
@@ -206,6 +216,22 @@ class ReadModelsContract(StoreBinding):
         ):
             listed = walk(functools.partial(one_by_one, condition))
             assert {view.id for view in listed} == expected, condition
+
+    @pytest.mark.promise("A3")
+    def test_honour_both_the_page_before_and_the_end_of_a_range(self, store: Store, look) -> None:
+        wanted = an_order().with_line(store.a_stored_product())
+        orders = [wanted.with_(at=after_noon(minutes // 2)).placed() for minutes in range(8)]
+        store.save(*orders)
+        keys = sorted(((order.created_at, order.id) for order in orders), reverse=True)
+        for key in keys:
+            for to in (after_noon(0), after_noon(1), after_noon(2), after_noon(9)):
+                page = look(
+                    lambda views, key=key, to=to: views.orders(
+                        OrderFilter(created_to=to), after=PageKey(*key)
+                    )
+                )
+                expected = [each for each in keys if each < key and each[0] < to]
+                assert [(view.created_at, view.id) for view in page.items] == expected
 
     def test_show_the_events_of_an_order(self, store: Store, look) -> None:
         order = an_order().with_line(store.a_stored_product()).placed()

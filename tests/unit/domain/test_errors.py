@@ -36,6 +36,9 @@ CODES = """
     orders.order.OrderStatusForbids order-status-forbids
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
+    orders.order.ReturnTooLarge return-too-large
+    soft_deletion.NotDeleted not-deleted
+    soft_deletion.Purged purged
 """
 
 EXAMPLES: list[tuple[str, dict[str, object], str]] = [
@@ -125,11 +128,13 @@ class TestARefusalForGood:
             "already-reserved",
             "conflict",
             "insufficient-stock",
+            "not-deleted",
             "not-reserved",
             "not-sold",
             "order-status-forbids",
             "order-total-too-large",
             "reference-taken",
+            "return-too-large",
             "rule-violation",
             "sku-taken",
             "stock-limit-reached",

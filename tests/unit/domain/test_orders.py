@@ -15,6 +15,7 @@ from builders import NOON, a_product, after_noon, an_order
 from domain.errors import InvalidInput
 from domain.inventory.events import StockReceived
 from domain.money import AMOUNT_MINOR_MAX, Money
+from domain.orders.events import OrderReturned, ReturnedLine
 from domain.orders.order import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -23,6 +24,8 @@ from domain.orders.order import (
     OrderStatus,
     OrderStatusForbids,
     OrderTotalTooLarge,
+    ReturnLine,
+    ReturnTooLarge,
 )
 from unit.contracts.binding import state_of
 
@@ -32,16 +35,26 @@ COMMANDS: dict[str, Command] = {
     "amend": lambda order: order.amend(note="changed", at=after_noon(9)),
     "confirm": lambda order: order.confirm(at=after_noon(9)),
     "cancel": lambda order: order.cancel(reason="changed my mind", at=after_noon(9)),
+    "ship": lambda order: order.ship(at=after_noon(9)),
+    "deliver": lambda order: order.deliver(at=after_noon(9)),
+    "take_back": lambda order: order.take_back(
+        [ReturnLine(sku=order.lines[0].sku, quantity=1)], reason="broken", at=after_noon(9)
+    ),
 }
 ALLOWED = {
     OrderStatus.PENDING: {"amend", "confirm", "cancel"},
     OrderStatus.AWAITING_PAYMENT: {"amend", "confirm", "cancel"},
-    OrderStatus.CONFIRMED: {"amend"},
-    OrderStatus.SHIPPED: set(),
-    OrderStatus.DELIVERED: set(),
+    OrderStatus.CONFIRMED: {"amend", "ship"},
+    OrderStatus.SHIPPED: {"deliver"},
+    OrderStatus.DELIVERED: {"take_back"},
     OrderStatus.CANCELLED: set(),
 }
-LEADS_TO = {"confirm": OrderStatus.CONFIRMED, "cancel": OrderStatus.CANCELLED}
+LEADS_TO = {
+    "confirm": OrderStatus.CONFIRMED,
+    "cancel": OrderStatus.CANCELLED,
+    "ship": OrderStatus.SHIPPED,
+    "deliver": OrderStatus.DELIVERED,
+}
 
 
 def an_order_that_is(status: OrderStatus) -> Order:
@@ -112,6 +125,13 @@ class TestANewOrder:
         with pytest.raises(InvalidInput) as refusal:
             an_order().with_line(a_product(), quantity=quantity)
         assert refusal.value.data["field"] == "quantity"
+
+    @pytest.mark.parametrize("returned", [-1, 3])
+    def test_has_lines_of_which_no_more_than_all_came_back(self, returned: int) -> None:
+        price = Money(1, "EUR")
+        with pytest.raises(InvalidInput) as refusal:
+            OrderLine(product_id=new_id(), sku="TEA-1", quantity=2, unit_price=price, returned=returned)
+        assert refusal.value.data["field"] == "returned"
 
     def test_has_prices_in_its_own_currency(self) -> None:
         builder = an_order().with_line(a_product()).with_(currency="USD").with_line(a_product())
@@ -216,13 +236,88 @@ class TestCancellingAnOrder:
         assert refusal.value.data["field"] == "reason"
 
 
+class TestTakingGoodsBack:
+    def test_counts_pieces_to_the_first_lines_that_have_some_left(self) -> None:
+        tea, pot = a_product(), a_product()
+        builder = an_order().with_line(tea, quantity=3).with_line(pot, quantity=2).with_line(tea, quantity=5)
+        order = builder.delivered()
+        order.take_back([ReturnLine(sku=tea.sku, quantity=2)], reason="broken", at=after_noon(4))
+        two = [ReturnLine(sku=tea.sku, quantity=1), ReturnLine(sku=tea.sku, quantity=2)]
+        order.take_back([*two, ReturnLine(sku=pot.sku, quantity=2)], reason="late", at=after_noon(5))
+        assert [line.returned for line in order.lines] == [3, 2, 2]
+        first, second = (event for event in order.pending_events if isinstance(event, OrderReturned))
+        assert (first.lines, first.reason) == ((ReturnedLine(number=1, sku=tea.sku, quantity=2),), "broken")
+        assert [(line.number, line.quantity) for line in second.lines] == [(1, 1), (2, 2), (3, 2)]
+        assert (order.status, order.total.minor) == (OrderStatus.DELIVERED, 420 * 10)
+
+    @pytest.mark.parametrize(
+        ("sku", "quantities", "returnable", "field"),
+        [
+            ("TEA", [4], 3, "lines[0].quantity"),
+            ("TEA", [3, 1], 0, "lines[1].quantity"),
+            ("tea", [1], 0, "lines[0].quantity"),
+        ],
+    )
+    def test_never_takes_more_than_is_out(
+        self, sku: str, quantities: list[int], returnable: int, field: str
+    ) -> None:
+        tea = a_product(sku="TEA")
+        order = an_order().with_line(tea, quantity=3).with_line(tea, quantity=2).returned(2)
+        lines = [ReturnLine(sku=sku, quantity=quantity) for quantity in quantities]
+        with pytest.raises(ReturnTooLarge) as refusal:
+            order.take_back(lines, reason="broken", at=after_noon(9))
+        assert refusal.value.data == {"field": field, "sku": sku, "returnable": returnable}
+        assert [line.returned for line in order.lines] == [2, 0]
+
+    @pytest.mark.parametrize(
+        ("quantities", "reason", "field"),
+        [
+            ([], "r", "lines"),
+            ([1] * (LINES_MAX + 1), "r", "lines"),
+            ([1, 0], "r", "lines[1].quantity"),
+            ([QUANTITY_MAX + 1], "r", "lines[0].quantity"),
+            ([1], "", "reason"),
+            ([1], "x" * 201, "reason"),
+        ],
+    )
+    def test_names_what_it_refuses(self, quantities: list[int], reason: str, field: str) -> None:
+        order = an_order().delivered()
+        lines = [ReturnLine(sku=order.lines[0].sku, quantity=quantity) for quantity in quantities]
+        with pytest.raises(InvalidInput) as refusal:
+            order.take_back(lines, reason=reason, at=after_noon(9))
+        assert refusal.value.data["field"] == field
+        assert order.lines[0].returned == 0
+
+    @given(
+        ordered=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+        wishes=st.lists(st.integers(1, 5), max_size=8),
+    )
+    def test_takes_exactly_what_was_ordered_in_any_portions(
+        self, ordered: list[int], wishes: list[int]
+    ) -> None:
+        tea = a_product()
+        builder = an_order()
+        for quantity in ordered:
+            builder = builder.with_line(tea, quantity=quantity)
+        order, left = builder.delivered(), sum(ordered)
+        for wish in wishes:
+            line = ReturnLine(sku=tea.sku, quantity=wish)
+            if wish <= left:
+                order.take_back([line], reason="broken", at=after_noon(9))
+                left -= wish
+            else:
+                with pytest.raises(ReturnTooLarge):
+                    order.take_back([line], reason="broken", at=after_noon(9))
+        assert sum(line.returnable for line in order.lines) == left
+
+
 class TestAnyHistoryOfAnOrder:
     @pytest.mark.promise("L4", "E5")
-    @given(acts=st.lists(st.tuples(st.sampled_from(sorted(COMMANDS)), st.text(max_size=5)), max_size=8))
+    @given(acts=st.lists(st.tuples(st.sampled_from(sorted(COMMANDS)), st.text(max_size=5)), max_size=12))
     def test_folds_to_the_state_and_counts_the_version(self, acts: list[tuple[str, str]]) -> None:
-        order = an_order().placed()
+        order = an_order().with_line(a_product(), quantity=4).placed()
         for number, (act, text) in enumerate(acts, start=1):
-            with suppress(OrderStatusForbids, InvalidInput):
+            with suppress(OrderStatusForbids, InvalidInput, ReturnTooLarge):
                 _perform(order, act, text, after_noon(number))
         events = order.pending_events
         assert order.version == len(events)
@@ -238,3 +333,10 @@ def _perform(order: Order, act: str, text: str, at: datetime) -> None:
             order.confirm(at=at)
         case "cancel":
             order.cancel(reason=text, at=at)
+        case "ship":
+            order.ship(at=at)
+        case "deliver":
+            order.deliver(at=at)
+        case "take_back":
+            line = ReturnLine(sku=order.lines[0].sku, quantity=len(text) + 1)
+            order.take_back([line], reason=text, at=at)

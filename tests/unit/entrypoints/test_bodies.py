@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application.orders.place_order import PlaceOrder, PlaceOrderLine
+from application.orders.return_order_lines import ReturnOrderLine
 from domain.errors import DomainError, InvalidInput
 from entrypoints.http_messages.body_rules import EXAMPLES, RULES
 from entrypoints.http_messages.operations import AMEND_ORDER, OPERATIONS, PLACE_ORDER
@@ -55,7 +56,11 @@ class TestADecoder:
             for decoder in DECODERS
             for name in decoder.struct.__struct_fields__
         }
-        lines = {f"PlaceOrderLine.{field.name}" for field in dataclasses.fields(PlaceOrderLine)}
+        lines = {
+            f"{part.__name__}.{field.name}"
+            for part in (PlaceOrderLine, ReturnOrderLine)
+            for field in dataclasses.fields(part)
+        }
         assert RULES.keys() == known | lines
 
     @pytest.mark.promise("H5")

@@ -211,6 +211,7 @@ class Migration(migrations.Migration):
                 ("sku", models.CharField(max_length=64)),
                 ("quantity", models.IntegerField()),
                 ("unit_price_minor", models.BigIntegerField()),
+                ("returned", models.IntegerField()),
             ],
             options={
                 "db_table": "order_line",
@@ -246,6 +247,10 @@ class Migration(migrations.Migration):
                             ("unit_price_minor__gte", 0), ("unit_price_minor__lte", 1000000000000000)
                         ),
                         name="order_line_price_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("returned__gte", 0), ("returned__lte", models.F("quantity"))),
+                        name="order_line_returned_in_range",
                     ),
                 ],
             },

@@ -31,7 +31,7 @@ _APP_RIGHTS: Final = {
     "stock_reservation": "SELECT, INSERT, DELETE",
     "customer_order": "SELECT, INSERT, "
     f"UPDATE (version, status, note, address, cancel_reason, updated_at, {_DELETION})",
-    "order_line": f"SELECT, INSERT, UPDATE ({_DELETION})",
+    "order_line": f"SELECT, INSERT, UPDATE (returned, {_DELETION})",
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
     "django_migrations": "SELECT",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from adapters.django_orm.models.abstract import SoftDeleteModel, TimeStampedModel, VersionedModel
 from domain.inventory.product import SKU_LENGTH_MAX
@@ -78,7 +78,7 @@ class Order(TimeStampedModel, VersionedModel, SoftDeleteModel):
 
 
 class OrderLine(SoftDeleteModel):
-    """One row a line, written with its order and never changed; `sku` is what the product was called then."""
+    """One row a line, written with its order; `returned` alone changes. `sku` is what the product was called then."""
 
     pk = models.CompositePrimaryKey("tenant_id", "order_id", "number")
     tenant_id = models.UUIDField()
@@ -88,6 +88,7 @@ class OrderLine(SoftDeleteModel):
     sku = models.CharField(max_length=SKU_LENGTH_MAX)
     quantity = models.IntegerField()
     unit_price_minor = models.BigIntegerField()
+    returned = models.IntegerField()
 
     class Meta(SoftDeleteModel.Meta):
         abstract = False
@@ -101,5 +102,8 @@ class OrderLine(SoftDeleteModel):
             models.CheckConstraint(
                 condition=Q(unit_price_minor__gte=0, unit_price_minor__lte=AMOUNT_MINOR_MAX),
                 name="order_line_price_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned__gte=0, returned__lte=F("quantity")), name="order_line_returned_in_range"
             ),
         ]

@@ -1,0 +1,40 @@
+"""Say that the customer has the goods of an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from application.conflict_retry import retry_on_conflict
+from application.ports.clock import BackOff, Clock
+from application.ports.read_models import OrderView
+from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from application.run_once import run_once
+from domain.aggregate import ExpectedVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverOrder:
+    """Which order, at which version (None: any)."""
+
+    order_id: UUID
+    expected_version: ExpectedVersion
+
+
+@dataclass(frozen=True)
+class DeliverOrderHandler:
+    """Delivers the order once it is shipped."""
+
+    open_unit_of_work: OpenUnitOfWork
+    now: Clock
+    back_off: BackOff
+
+    @retry_on_conflict(tries_max=3)
+    @run_once(OrderView)
+    def handle(self, command: DeliverOrder, uow: UnitOfWork) -> OrderView:
+        """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids."""
+        order = uow.orders.get(command.order_id)
+        order.require_version(command.expected_version)
+        order.deliver(at=self.now())
+        uow.orders.save(order)
+        return OrderView.of(order)

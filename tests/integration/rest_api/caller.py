@@ -1,0 +1,88 @@
+"""Calls any operation rightly: with a fitting body, key and tag, on something in a state that allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from builders import after_noon
+from domain.orders.order import Order
+from entrypoints.http_messages.operations import (
+    ADJUST_STOCK,
+    AMEND_ORDER,
+    CANCEL_ORDER,
+    CREATE_PRODUCT,
+    DELIVER_ORDER,
+    PLACE_ORDER,
+    RECEIVE_STOCK,
+    RENAME_PRODUCT,
+    RETURN_ORDER_LINES,
+    SHIP_ORDER,
+    Operation,
+)
+from integration.rest_api.checked_client import Answer, CheckedClient
+from integration.rest_api.conftest import ORDER
+
+NOBODYS_ID = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
+STEPS: tuple[Callable[[Order], None], ...] = (
+    lambda order: order.confirm(at=after_noon(1)),
+    lambda order: order.ship(at=after_noon(2)),
+    lambda order: order.deliver(at=after_noon(3)),
+)
+BODIES: dict[str, dict[str, Any]] = {
+    CREATE_PRODUCT.id: {"sku": "TEA-2", "name": "Tea"},
+    RENAME_PRODUCT.id: {"name": "Green tea"},
+    RECEIVE_STOCK.id: {"quantity": 5},
+    ADJUST_STOCK.id: {"delta": 3, "reason": "found"},
+    PLACE_ORDER.id: ORDER,
+    AMEND_ORDER.id: {"note": "ring twice"},
+    CANCEL_ORDER.id: {"reason": "a mistake"},
+    RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
+}
+STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
+    SHIP_ORDER.id: STEPS[:1],
+    DELIVER_ORDER.id: STEPS[:2],
+    RETURN_ORDER_LINES.id: STEPS[:3],
+}
+"""What must have happened to an order for the operation to be possible."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls an operation rightly, but for what a test changes."""
+
+    api: CheckedClient
+    order: Answer
+    product: Answer
+    order_version: int = 1
+
+    def tag(self, operation: Operation) -> str:
+        """The current tag of what the operation acts on."""
+        if "order_id" in operation.path:
+            return self.order.headers["ETag"].replace('-1"', f'-{self.order_version}"')
+        return self.product.headers["ETag"]
+
+    def __call__(
+        self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any
+    ) -> Answer:
+        """`sku`, `order_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
+        path = operation.path.format(
+            sku=changes.pop("sku", "TEA-1"),
+            order_id=changes.pop("order_id", self.order.json["id"]),
+            customer_ref="c-17",
+        )
+        headers: dict[str, Any] = {}
+        if operation.needs_key:
+            headers["idempotency_key"] = "another"
+        if operation.needs_version:
+            headers["if_match"] = self.tag(operation)
+        query, raw = changes.pop("query", ""), changes.pop("raw", None)
+        headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
+        client = client or self.api
+        if operation.body is None:
+            return client.call(operation.method, path + query, raw or b"", **headers)
+        if raw is not None:
+            return client.call(operation.method, path + query, raw, **headers)
+        send = client.post if operation.method == "POST" else client.patch
+        return send(path + query, BODIES[operation.id], **headers)
