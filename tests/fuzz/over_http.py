@@ -28,7 +28,7 @@ def over_http(url: str) -> Application:
             for name, value in environ.items()
             if name.startswith("HTTP_") and name != "HTTP_HOST"
         }
-        body = environ["wsgi.input"].read() or None
+        body = None if environ["REQUEST_METHOD"] == "GET" else environ["wsgi.input"].read()
         if body is not None:
             headers["Content-Type"] = environ["CONTENT_TYPE"]
         answer = pool.request(
