@@ -210,7 +210,7 @@ def _place(shop: Shop, _: None, body: Fields) -> Expected:
     if reference is not None and any(one.now["reference"] == reference for one in shop.orders):
         return Refusal(422, "reference-taken", is_final=True)
     lines = [
-        {**line, "unit_price": _decimal(price or 0, decimals)}
+        {**line, "unit_price": _decimal(price or 0, decimals), "returned": 0}
         for line, price in zip(body["lines"], prices, strict=True)
     ]
     known = {name: body[name] for name in ("customer_ref", "currency")}
