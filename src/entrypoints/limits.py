@@ -32,6 +32,7 @@ from domain.orders.order import (
     QUANTITY_MAX,
     REFERENCE_LENGTH_MAX,
 )
+from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
 from entrypoints.settings import WEB_THREADS_MAX, WEB_WORKERS_MAX
 
 MIB: Final = 1024 * 1024
@@ -104,6 +105,7 @@ LIMITS: Final = (
     Limit("note", NOTE_LENGTH_MAX, "characters", "of an order"),
     Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
     Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
+    Limit("deletion reason", DELETION_REASON_LENGTH_MAX, "characters", "`reason` of a deletion"),
     Limit(
         "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
     ),

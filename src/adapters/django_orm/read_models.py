@@ -21,12 +21,14 @@ from adapters.django_orm.event_rows import COLUMNS, recorded_event
 from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.models.abstract import SoftDeleteManager
 from adapters.django_orm.tenant_session import Row, compiled, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.event_store import RecordedEvent
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
+    DeletedItems,
     EventView,
     OrderFilter,
     OrderView,
@@ -63,7 +65,7 @@ class DjangoReadModels:
         self, wanted: OrderFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
     ) -> Page[OrderView]:
         """See the port."""
-        orders = self._orders
+        orders = _shown(OrderModel.objects, wanted.deleted).filter(tenant_id=self._tenant_id)
         if wanted.status is not None:
             orders = orders.filter(status=wanted.status.value)
         if wanted.customer_ref is not None:
@@ -72,7 +74,9 @@ class DjangoReadModels:
             orders = orders.filter(created_at__gte=wanted.created_from)
         if wanted.created_to is not None:
             orders = orders.filter(created_at__lt=wanted.created_to)
-        rows = self._query(*compiled(_page(order_rows(orders), after, limit)))
+        rows = self._query(
+            *compiled(_page(order_rows(orders, with_deleted=wanted.deleted is not None), after, limit))
+        )
         views = tuple(OrderView.of(order_of(row)) for row in rows)
         return _page_of(views, limit)
 
@@ -96,9 +100,16 @@ class DjangoReadModels:
             raise missing_product(self._query, self._tenant_id, sku)
         return ProductView.of(product_of(rows[0]))
 
-    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
+    def products(
+        self,
+        *,
+        deleted: DeletedItems | None = None,
+        after: PageKey | None = None,
+        limit: int = PAGE_DEFAULT,
+    ) -> Page[ProductView]:
         """See the port."""
-        rows = self._query(*compiled(_page(product_rows(self._products), after, limit)))
+        products = _shown(ProductModel.objects, deleted).filter(tenant_id=self._tenant_id)
+        rows = self._query(*compiled(_page(product_rows(products), after, limit)))
         return _page_of(tuple(ProductView.of(product_of(row)) for row in rows), limit)
 
     def stock(self, sku: str) -> StockView:
@@ -122,6 +133,16 @@ class DjangoReadModels:
 
     def _query(self, sql: str, params: tuple[object, ...]) -> list[Row]:
         return query_once(self._tenant_id, sql, params)
+
+
+def _shown(manager: SoftDeleteManager, deleted: DeletedItems | None) -> QuerySet[Any]:
+    match deleted:
+        case None:
+            return manager.all()
+        case DeletedItems.WITH:
+            return manager.all_with_deleted()
+        case DeletedItems.ONLY:
+            return manager.only_deleted()
 
 
 def _page(rows: QuerySet[Any, Any], after: PageKey | None, limit: int) -> QuerySet[Any, Any]:

@@ -9,11 +9,19 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from domain.aggregate import Aggregate
-from domain.errors import InvalidInput, RuleViolation
+from domain.errors import Conflict, InvalidInput, RuleViolation
 from domain.event import Event
 from domain.money import AMOUNT_MINOR_MAX, Money
-from domain.orders.events import OrderAmended, OrderCancelled, OrderConfirmed, OrderPlaced, PlacedLine
+from domain.orders.events import (
+    OrderAmended,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDeleted,
+    OrderPlaced,
+    OrderRestored,
+    PlacedLine,
+)
+from domain.soft_deletion import SoftDeletable
 from domain.text import require_text
 
 LINES_MAX: Final = 200
@@ -45,13 +53,15 @@ OPEN_STATUSES: Final = frozenset({OrderStatus.PENDING, OrderStatus.AWAITING_PAYM
 """Nothing has been promised to the customer yet: the order may be confirmed or cancelled."""
 AMENDABLE_STATUSES: Final = OPEN_STATUSES | {OrderStatus.CONFIRMED}
 """Nothing has left the house yet: note and address may change."""
+DELETABLE_STATUSES: Final = frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})
+"""Nobody waits for anything any more: the order may be deleted (D6)."""
 
 
 class OrderStatusForbids(RuleViolation):
     """The order is {status}; it can be {action} only while it is {allowed}."""
 
 
-class ReferenceTaken(RuleViolation):
+class ReferenceTaken(Conflict):
     """The reference {reference!r} belongs to another order; every order has its own."""
 
 
@@ -78,10 +88,12 @@ class OrderLine:
         return self.unit_price.minor * self.quantity
 
 
-class Order(Aggregate):
+class Order(SoftDeletable):
     """One order of one customer, in one currency."""
 
     kind = "order"
+    deleted_event = OrderDeleted
+    restored_event = OrderRestored
 
     status: OrderStatus
     customer_ref: str
@@ -176,7 +188,11 @@ class Order(Aggregate):
         self._require_status("cancelled", OPEN_STATUSES)
         self._record(OrderCancelled(occurred_at=at, reason=reason))
 
+    def _require_deletable(self) -> None:
+        self._require_status("deleted", DELETABLE_STATUSES)
+
     def _require_status(self, action: str, allowed: frozenset[OrderStatus]) -> None:
+        self.require_live()
         if self.status not in allowed:
             raise OrderStatusForbids(
                 status=self.status.value,

@@ -33,9 +33,11 @@ CODES = """
     inventory.stock_item.AlreadyReserved already-reserved
     inventory.stock_item.NotReserved not-reserved
     inventory.stock_item.NotSold not-sold
+    inventory.stock_item.StockHeld stock-held
     orders.order.OrderStatusForbids order-status-forbids
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
+    soft_deletion.NotDeleted not-deleted
 """
 
 EXAMPLES: list[tuple[str, dict[str, object], str]] = [
@@ -125,6 +127,7 @@ class TestARefusalForGood:
             "already-reserved",
             "conflict",
             "insufficient-stock",
+            "not-deleted",
             "not-reserved",
             "not-sold",
             "order-status-forbids",
@@ -132,6 +135,7 @@ class TestARefusalForGood:
             "reference-taken",
             "rule-violation",
             "sku-taken",
+            "stock-held",
             "stock-limit-reached",
             "tenant-name-taken",
             "token-not-active",
