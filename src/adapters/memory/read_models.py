@@ -87,9 +87,12 @@ class InMemoryReadModels:
 
     def stock(self, sku: str) -> StockView:
         """See the port."""
-        row = self._database.row_by_value((StockItem.kind, self._tenant_id, sku))
-        if row is None:
+        product = self._database.row_by_value((Product.kind, self._tenant_id, sku))
+        if product is None:
             raise self._missing_product(sku)
+        row = self._database.row_by_value((StockItem.kind, self._tenant_id, str(product["id"])))
+        if row is None or row["deleted_at"] is not None:
+            raise NotFound(kind=Product.kind, id=sku)
         return StockView.of(stock_item_from_row(row, row["reservations"]))
 
     def _missing_product(self, sku: str) -> DomainError:

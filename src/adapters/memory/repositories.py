@@ -100,7 +100,7 @@ class InMemoryStockItemRepository:
             RowWrite(
                 item,
                 lambda: {**stock_item_to_row(item), "reservations": reservations_to_rows(item)},
-                lambda: [_sku(item), _product_id(item)],
+                lambda: [_product_id(item)],
             )
         )
 
@@ -112,9 +112,12 @@ class InMemoryStockItemRepository:
         return item
 
     def _row(self, sku: str) -> Row:
-        row = self._transaction.row_by_value(StockItem.kind, sku)
-        if row is None:
+        product = self._transaction.row_by_value(Product.kind, sku)
+        if product is None:
             raise missing(Product.kind, sku, self._transaction.latest_deleted(Product.kind, "sku", sku))
+        row = self._transaction.row_by_value(StockItem.kind, str(product["id"]))
+        if row is None or row["deleted_at"] is not None:
+            raise NotFound(kind=Product.kind, id=sku)
         return row
 
     def _row_of_product(self, product_id: UUID) -> Row:
@@ -131,8 +134,8 @@ def _reference(order: Order) -> list[UniqueValue]:
     return [UniqueValue(reference, lambda: ReferenceTaken(reference=reference), not order.is_deleted)]
 
 
-def _sku(of: Product | StockItem) -> UniqueValue:
-    return UniqueValue(of.sku, lambda: SkuTaken(sku=of.sku), not of.is_deleted)
+def _sku(product: Product) -> UniqueValue:
+    return UniqueValue(product.sku, lambda: SkuTaken(sku=product.sku), not product.is_deleted)
 
 
 def _product_id(item: StockItem) -> UniqueValue:

@@ -77,7 +77,7 @@ class CheckedClient:
 
     def delete(self, path: str, **headers: str) -> Answer:
         """DELETE."""
-        return self.call("DELETE", path, **headers)
+        return self.call("DELETE", path, b"", **headers)
 
     def call(self, method: str, path: str, raw: bytes = b"", **headers: str) -> Answer:
         """Any call; headers are written `if_match=`, and None of them is sent but these and the token."""

@@ -29,7 +29,7 @@ class Thing:
 
     def restore(self, tag: str, **headers: str) -> Answer:
         """POST to its restoration."""
-        return self.api.call("POST", f"{self.path}/restore", if_match=tag, **headers)
+        return self.api.call("POST", f"{self.path}/restore", b"", if_match=tag, **headers)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ class TestADeletedThing:
             answer = (
                 call(path, body, **headers)
                 if call and body is not None
-                else api.call(operation.method, path, **headers)
+                else api.call(operation.method, path, b"", **headers)
             )
             assert (answer.status, answer.code) == (410, "gone"), operation.id
             assert answer.headers["ETag"] == gone.tag, operation.id

@@ -21,18 +21,16 @@ from entrypoints.http_messages.operations import (
     AMEND_ORDER,
     CANCEL_ORDER,
     CREATE_PRODUCT,
-    DELETE_ORDER,
     OPERATIONS,
     PLACE_ORDER,
     RECEIVE_STOCK,
     RENAME_PRODUCT,
-    RESTORE_ORDER,
-    RESTORE_PRODUCT,
     Operation,
 )
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
+from integration.rest_api.readiness import made_ready
 
 NOBODYS_ID = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
 BODIES: dict[str, dict[str, Any]] = {
@@ -75,23 +73,10 @@ class Caller:
         return (self.order if "order_id" in operation.path else self.product).headers["ETag"]
 
     def make_ready(self, operation: Operation) -> None:
-        """Done once. An order can be deleted when it is cancelled, and what is restored must have been deleted."""
-        if self.is_ready:
-            return
-        self.is_ready = True
-        path = self.order.headers["Location"]
-        self.order_id = self.order.json["id"]
-        if operation.id in {DELETE_ORDER.id, RESTORE_ORDER.id}:
-            self.order = self.api.post(
-                f"{path}/cancel",
-                {"reason": "r"},
-                if_match=self.order.headers["ETag"],
-                idempotency_key="ready",
-            )
-        if operation is RESTORE_ORDER:
-            self.order = self.api.delete(path, if_match=self.order.headers["ETag"])
-        if operation is RESTORE_PRODUCT:
-            self.product = self.api.delete("/v1/products/TEA-1", if_match=self.product.headers["ETag"])
+        """Done once."""
+        if not self.is_ready:
+            self.is_ready, self.order_id = True, self.order.json["id"]
+            self.order, self.product = made_ready(self.api, operation, self.order, self.product)
 
     def __call__(
         self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any

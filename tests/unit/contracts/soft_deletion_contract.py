@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
@@ -34,6 +35,12 @@ Look = Callable[[Callable[[ReadModels], Item]], Item]
 def a_deletion(minutes: int = 10) -> Deletion:
     """An act of deletion."""
     return Deletion(new_id(), "alice", "no longer needed – ☕", after_noon(minutes))
+
+
+def ids_shown(views: ReadModels, deleted: DeletedItems | None) -> tuple[set[UUID], set[UUID]]:
+    """The ids of the listed orders and products."""
+    orders, products = views.orders(OrderFilter(deleted=deleted)), views.products(deleted=deleted)
+    return {view.id for view in orders.items}, {view.id for view in products.items}
 
 
 class SoftDeletionContract(StoreBinding):
@@ -125,10 +132,8 @@ class SoftDeletionContract(StoreBinding):
             DeletedItems.WITH: ({order.id, live_order.id}, {product.id, live_product.id}),
         }
         for deleted, (orders, products) in both.items():
-            listed = look(lambda views, deleted=deleted: views.orders(OrderFilter(deleted=deleted)).items)
-            assert {view.id for view in listed} == orders
-            listed = look(lambda views, deleted=deleted: views.products(deleted=deleted).items)
-            assert {view.id for view in listed} == products
+            listed = look(functools.partial(ids_shown, deleted=deleted))
+            assert listed == (orders, products)
         only = look(lambda views: views.orders(OrderFilter(deleted=DeletedItems.ONLY)).items)
         assert only == (OrderView.of(order),)
         assert look(lambda views: views.products(deleted=DeletedItems.ONLY).items) == (
