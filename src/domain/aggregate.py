@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +38,12 @@ class Aggregate:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._state = frozenset(cls.__annotations__)
+        cls._state = frozenset(
+            name
+            for base in cls.__mro__[: cls.__mro__.index(Aggregate)]
+            for name, annotation in inspect.get_annotations(base).items()
+            if not str(annotation).startswith("ClassVar")
+        )
 
     def __init__(self, id: UUID) -> None:
         self.id = id

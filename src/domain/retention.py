@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.errors import InvalidInput
+from domain.text import require_text
 
 REASON_LENGTH_MAX: Final = 200
 
@@ -22,8 +23,7 @@ class Deletion:
     at: datetime
 
     def __post_init__(self) -> None:
-        if len(self.reason) > REASON_LENGTH_MAX:
-            raise InvalidInput(field="reason", problem=f"must have at most {REASON_LENGTH_MAX} characters")
+        require_text("reason", self.reason, length_max=REASON_LENGTH_MAX, length_min=0)
 
 
 @dataclass(frozen=True, slots=True)

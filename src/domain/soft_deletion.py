@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
 
 from domain.aggregate import Aggregate, ExpectedVersion, VersionTag
 from domain.errors import Conflict, Gone
+from domain.event import Event
 from domain.retention import Deletion
 
 
@@ -13,24 +17,48 @@ class NotDeleted(Conflict):
     """The {kind} {id} is not deleted; there is nothing to restore."""
 
 
-class Purged(Gone):
-    """The {kind} {id} was purged when its time of retention was over; only its amounts are kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted(Event):
+    """The aggregate is hidden from now on; the root and its children bear the same deletion id."""
+
+    deletion_id: UUID
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Event):
+    """The deletion of that id is undone."""
+
+    deletion_id: UUID
 
 
 class SoftDeletable(Aggregate):
     """An aggregate that a deletion hides and a restoration shows again; each is an event and moves the version.
 
     A repository gives the live ones unless a deleted one is asked for by name; whoever holds a deleted one can
-    bring it back, purge it, or be told that it is gone.
+    bring it back or be told that it is gone. Nothing else can happen to it: `_record` sees to that, whatever a
+    command forgets to check.
     """
 
+    deleted_event: ClassVar[type[Deleted]]
+    restored_event: ClassVar[type[Restored]]
+
     deletion: Deletion | None
-    purged_at: datetime | None
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(id)
+        self.deletion = None
 
     @property
     def is_deleted(self) -> bool:
         """Whether it is hidden at present."""
         return self.deletion is not None
+
+    @property
+    def known_as(self) -> str:
+        """What callers call it."""
+        return str(self.id)
 
     def require_live(self) -> None:
         """Raise Gone, which bears the version, if the aggregate is deleted (D6)."""
@@ -39,8 +67,26 @@ class SoftDeletable(Aggregate):
 
     def gone(self) -> Gone:
         """The refusal for a command on this deleted aggregate."""
-        error = Gone if self.purged_at is None else Purged
-        return error(kind=self.kind, id=str(self.id), aggregate_id=str(self.id), current_version=self.version)
+        return Gone(kind=self.kind, id=self.known_as, aggregate_id=str(self.id), current_version=self.version)
+
+    def delete(self, deletion: Deletion) -> None:
+        """Hide it. Raises Gone if that was done before, and what `_require_deletable` raises."""
+        self.require_live()
+        self._require_deletable()
+        self._record(
+            self.deleted_event(
+                occurred_at=deletion.at,
+                deletion_id=deletion.id,
+                actor=deletion.actor,
+                reason=deletion.reason,
+            )
+        )
+
+    def undelete(self, *, at: datetime) -> None:
+        """Show it again. Raises NotDeleted. (`restore` is how repositories build what they have stored.)"""
+        if self.deletion is None:
+            raise NotDeleted(kind=self.kind, id=self.known_as)
+        self._record(self.restored_event(occurred_at=at, deletion_id=self.deletion.id))
 
     def repeats_last_event(self, expected: ExpectedVersion) -> bool:
         """Whether a caller who expects this is repeating the deletion or restoration that came last (D5).
@@ -52,3 +98,20 @@ class SoftDeletable(Aggregate):
         if isinstance(expected, int):
             expected = (VersionTag(self.id, expected),)
         return any(VersionTag(self.id, self.version - back) in expected for back in (0, 1))
+
+    def _require_deletable(self) -> None:
+        """Raise the rule that forbids a deletion at present; there is none unless a subclass has one."""
+
+    def _record(self, event: Event) -> None:
+        if not isinstance(event, Restored):
+            self.require_live()
+        super()._record(event)
+
+    def _apply(self, event: Event) -> None:
+        match event:
+            case Deleted():
+                self.deletion = Deletion(event.deletion_id, event.actor, event.reason, event.occurred_at)
+            case Restored():
+                self.deletion = None
+            case _:
+                super()._apply(event)

@@ -14,14 +14,18 @@ from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
+from application.inventory.delete_product import DeleteProductHandler
 from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
+from application.inventory.restore_product import RestoreProductHandler
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
+from application.orders.delete_order import DeleteOrderHandler
 from application.orders.deliver_order import DeliverOrderHandler
 from application.orders.order_at_time import OrderAtTimeHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrderHandler
+from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
@@ -139,6 +143,16 @@ class Container(containers.DeclarativeContainer):
     rename_product = providers.Singleton(
         RenameProductHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
+    delete_product = providers.Singleton(
+        DeleteProductHandler,
+        open_unit_of_work=unit_of_work.provider,
+        now=now,
+        new_id=new_id,
+        back_off=back_off,
+    )
+    restore_product = providers.Singleton(
+        RestoreProductHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
     receive_stock = providers.Singleton(
         ReceiveStockHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
@@ -164,6 +178,12 @@ class Container(containers.DeclarativeContainer):
         ReturnOrderLinesHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
     order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=unit_of_work.provider)
+    delete_order = providers.Singleton(
+        DeleteOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, new_id=new_id, back_off=back_off
+    )
+    restore_order = providers.Singleton(
+        RestoreOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+    )
     order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
     access_desk = providers.Singleton(

@@ -33,6 +33,7 @@ from domain.orders.order import (
     REFERENCE_LENGTH_MAX,
     RETURN_REASON_LENGTH_MAX,
 )
+from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
 from entrypoints.settings import (
     RATE_LIMIT_TENANT_DEFAULT,
     RATE_LIMIT_TOKEN_DEFAULT,
@@ -117,6 +118,7 @@ LIMITS: Final = (
     Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
     Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
     Limit("return reason", RETURN_REASON_LENGTH_MAX, "characters", "`reason` of a return"),
+    Limit("deletion reason", DELETION_REASON_LENGTH_MAX, "characters", "`reason` of a deletion"),
     Limit(
         "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
     ),

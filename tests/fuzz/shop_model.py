@@ -165,7 +165,7 @@ def _nothing(shop: Shop, target: str) -> None:
 
 def _create_product(shop: Shop, _: None, body: Fields) -> Expected:
     if body["sku"] in shop.products:
-        return Refusal(422, "sku-taken", is_final=True)
+        return Refusal(409, "sku-taken", is_final=True)
     return Change(Thing(), {**body, "version": 1, "deleted_at": None}, "product.created")
 
 
@@ -208,7 +208,7 @@ def _place(shop: Shop, _: None, body: Fields) -> Expected:
         return Refusal(422, "order-total-too-large", is_final=True)
     reference = body.get("reference")
     if reference is not None and any(one.now["reference"] == reference for one in shop.orders):
-        return Refusal(422, "reference-taken", is_final=True)
+        return Refusal(409, "reference-taken", is_final=True)
     lines = [
         {**line, "unit_price": _decimal(price or 0, decimals), "returned": 0}
         for line, price in zip(body["lines"], prices, strict=True)

@@ -126,8 +126,8 @@ def _is_wrong_beyond_the_document(case: schemathesis.Case) -> bool:
     """What the document has no words for, and 400 is right.
 
     JSON Schema takes 2.0 for an integer; which decimals a price may have depends on the currency; which cursors we
-    gave, and which dates have a place in our calendar, only we know; and `at` and `at_version` exclude each other. Answers to such a case are held against every
-    check but the one that asks for their acceptance.
+    gave, and which dates have a place in our calendar, only we know; `at` and `at_version` exclude each other.
+    Answers to such a case are held against every check but the one that asks for their acceptance.
     """
     query: dict[str, Any] = case.query or {}
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 
 from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot
@@ -17,6 +17,7 @@ from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import OrderLine as OrderLineModel
 from adapters.django_orm.models import Product as ProductModel
 from adapters.django_orm.tenant_session import Row
+from adapters.row_mapping.deletions import DELETION_COLUMNS
 from adapters.row_mapping.orders import order_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
@@ -26,12 +27,12 @@ from domain.orders.order import Order
 
 _ORDER_COLUMNS: Final = (
     "id", "version", "status", "reference", "customer_ref", "currency", "payment_method", "email", "note",
-    "address", "cancel_reason", "ordered_at", "created_at", "updated_at",
+    "address", "cancel_reason", "ordered_at", "created_at", "updated_at", *DELETION_COLUMNS,
 )  # fmt: skip
-_PRODUCT_COLUMNS: Final = ("id", "version", "sku", "name", "created_at", "updated_at")
+_PRODUCT_COLUMNS: Final = ("id", "version", "sku", "name", "created_at", "updated_at", *DELETION_COLUMNS)
 _STOCK_ITEM_COLUMNS: Final = (
     "id", "version", "product_id", "sku", "on_hand", "reserved", "sold", "received", "adjusted", "created_at",
-    "updated_at",
+    "updated_at", *DELETION_COLUMNS,
 )  # fmt: skip
 
 STOCK_OF_SKU: Final = (
@@ -39,13 +40,13 @@ STOCK_OF_SKU: Final = (
     " WHERE p.tenant_id = %s AND p.sku = %s AND p.deleted_at IS NULL AND s.deleted_at IS NULL"
 )
 """The stock of a live product, to stand after FROM; parameters: tenant, SKU."""
-STOCK_ITEM_SELECT: Final = (
+STOCK_OF_PRODUCT: Final = "stock_item s WHERE s.tenant_id = %s AND s.product_id = %s"
+"""The stock of a product, be they deleted or not, to stand after FROM; parameters: tenant, product's id."""
+_STOCK_ITEM_SELECT: Final = (
     f"SELECT {', '.join('s.' + column for column in _STOCK_ITEM_COLUMNS)}, ARRAY("  # noqa: S608 - constants
     "SELECT jsonb_build_object('order_id', r.order_id, 'quantity', r.quantity) FROM stock_reservation r"
-    " WHERE r.tenant_id = s.tenant_id AND r.stock_item_id = s.id ORDER BY r.order_id)"
-    f" FROM {STOCK_OF_SKU}"
+    " WHERE r.tenant_id = s.tenant_id AND r.stock_item_id = s.id ORDER BY r.order_id) FROM "
 )
-"""The whole stock item of a SKU; its rows are for `stock_item_of`."""
 
 
 class _LineRow(TypedDict):
@@ -61,9 +62,16 @@ class _ReservationRow(TypedDict):
     quantity: int
 
 
-def order_rows(orders: QuerySet[OrderModel]) -> QuerySet[Any, Any]:
-    """The rows of those orders for `order_of`, each with its lines."""
-    lines = OrderLineModel.objects.filter(tenant_id=OuterRef("tenant_id"), order_id=OuterRef("id"))
+def order_rows(orders: QuerySet[OrderModel], *, with_deleted: bool = False) -> QuerySet[Any, Any]:
+    """The rows of those orders for `order_of`, each with its lines.
+
+    `with_deleted` says that deleted orders may be among them; a deleted one has the lines that went with it.
+    """
+    lines = OrderLineModel.objects.all()
+    if with_deleted:
+        went_along = Q(deleted_at__isnull=True) | Q(deletion_id=OuterRef("deletion_id"))
+        lines = OrderLineModel.objects.all_with_deleted().filter(went_along)
+    lines = lines.filter(tenant_id=OuterRef("tenant_id"), order_id=OuterRef("id"))
     as_json = JSONObject(**{name: name for name in _LineRow.__annotations__})
     return orders.annotate(lines=ArraySubquery(lines.order_by("number").values_list(as_json))).values_list(
         *_ORDER_COLUMNS, "lines"
@@ -76,10 +84,11 @@ def product_rows(products: QuerySet[ProductModel]) -> QuerySet[Any, Any]:
 
 
 @functools.cache
-def order_by_id() -> CompiledQuery:
-    """The live order of `id`, of `tenant_id`; its rows are for `order_of`."""
-    wanted = OrderModel.objects.filter(tenant_id=slot("tenant_id"), id=slot("id"))
-    return compile_query(order_rows(wanted))
+def order_by_id(*, with_deleted: bool = False) -> CompiledQuery:
+    """The live order of `id`, or the deleted one too, of `tenant_id`; its rows are for `order_of`."""
+    orders = OrderModel.objects.all_with_deleted() if with_deleted else OrderModel.objects.all()
+    wanted = orders.filter(tenant_id=slot("tenant_id"), id=slot("id"))
+    return compile_query(order_rows(wanted, with_deleted=with_deleted))
 
 
 @functools.cache
@@ -87,6 +96,15 @@ def product_by_sku() -> CompiledQuery:
     """The live product of `sku`, of `tenant_id`; its rows are for `product_of`."""
     wanted = ProductModel.objects.filter(tenant_id=slot("tenant_id"), sku=slot("sku"))
     return compile_query(product_rows(wanted))
+
+
+def locked_stock_select(stock: str) -> str:
+    """Lock a stock item, then read it whole for `stock_item_of`; `stock` stands after FROM in both statements.
+
+    Two statements, for the first may wait: only a statement that begins after the lock was granted sees the
+    reservations that the holder before us made. Parameters: those of `stock`, twice.
+    """
+    return f"SELECT 1 FROM {stock} FOR UPDATE OF s; {_STOCK_ITEM_SELECT}{stock}"  # noqa: S608 - constants
 
 
 def order_of(row: Row) -> Order:
@@ -101,7 +119,7 @@ def product_of(row: Row) -> Product:
 
 
 def stock_item_of(row: Row) -> StockItem:
-    """The stock item of a row of STOCK_ITEM_SELECT."""
+    """The stock item of a row of `locked_stock_select`."""
     *own, reservations = row
     return stock_item_from_row(_named(_STOCK_ITEM_COLUMNS, own), _decoded(reservations, _ReservationRow))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
 from adapters.django_orm.tenant_session import Row, compiled
@@ -23,9 +25,14 @@ def missing_order(query: Query, tenant_id: UUID, order_id: UUID) -> DomainError:
 
 def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
     """NotFound, or Gone with id and version of the latest product of that SKU as it was deleted."""
-    deleted = ProductModel.objects.only_deleted().filter(tenant_id=tenant_id, sku=sku)
-    latest = deleted.order_by("-deleted_at").values_list("id", "version")[:1]
+    latest = latest_deleted_product(tenant_id, sku).values_list("id", "version")
     return _refusal(query(*compiled(latest)), Product.kind, sku)
+
+
+def latest_deleted_product(tenant_id: UUID, sku: str) -> QuerySet[ProductModel]:
+    """The product of that SKU that was deleted last, if there is one."""
+    deleted = ProductModel.objects.only_deleted().filter(tenant_id=tenant_id, sku=sku)
+    return deleted.order_by("-deleted_at", "-id")[:1]
 
 
 def _refusal(deleted: list[Row], kind: str, name: str) -> DomainError:

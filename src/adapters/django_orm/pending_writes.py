@@ -24,6 +24,7 @@ from domain.errors import DomainError, StaleObjectError
 from domain.event import Event
 from domain.inventory.product import Product, SkuTaken
 from domain.orders.order import Order, ReferenceTaken
+from domain.soft_deletion import Restored
 
 _SAVEPOINT: Final = "before_writes"
 
@@ -35,7 +36,7 @@ StatementsOf = Callable[[Saved, int, tuple[Event, ...]], Sequence[Statement]]
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One stream's share of a flush, as it was when saved; `unique` is a value that others may have taken."""
+    """One stream's share of a flush, as it was when saved; `unique` is a value that it wants and others may have."""
 
     kind: str
     id: UUID
@@ -73,7 +74,7 @@ class PendingWrites:
         if not events:
             return
         unique = None
-        if stored_version == 0:
+        if stored_version == 0 or any(isinstance(event, Restored) for event in events):
             unique = getattr(aggregate, "sku" if isinstance(aggregate, Product) else "reference", None)
         self._pending[key] = _Write(
             *key, stored_version, tuple(statements_of(aggregate, stored_version, events)), events, unique

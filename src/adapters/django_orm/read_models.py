@@ -24,12 +24,14 @@ from adapters.django_orm.event_rows import COLUMNS, recorded_event
 from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.models.abstract import SoftDeleteManager
 from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.event_store import RecordedEvent
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
+    DeletedItems,
     EventView,
     OrderFilter,
     OrderView,
@@ -82,7 +84,7 @@ class DjangoReadModels:
                 del asked["created_to"]
             else:
                 after = None
-        statement = order_page(frozenset(asked), is_first=after is None)
+        statement = order_page(frozenset(asked), is_first=after is None, deleted=wanted.deleted)
         rows = self._query(*statement.bound({**asked, **self._page_values(after, limit)}))
         views = tuple(OrderView.of(order_of(row)) for row in rows)
         return _page_of(views, limit)
@@ -107,9 +109,15 @@ class DjangoReadModels:
             raise missing_product(self._query, self._tenant_id, sku)
         return ProductView.of(product_of(rows[0]))
 
-    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
+    def products(
+        self,
+        *,
+        deleted: DeletedItems | None = None,
+        after: PageKey | None = None,
+        limit: int = PAGE_DEFAULT,
+    ) -> Page[ProductView]:
         """See the port."""
-        statement = _product_page(is_first=after is None)
+        statement = _product_page(is_first=after is None, deleted=deleted)
         rows = self._query(*statement.bound(self._page_values(after, limit)))
         return _page_of(tuple(ProductView.of(product_of(row)) for row in rows), limit)
 
@@ -133,16 +141,30 @@ class DjangoReadModels:
         return query_once(self._tenant_id, sql, params)
 
 
-@functools.cache  # At most one entry for each subset of _ORDER_LOOKUPS, with a page before it or without.
-def order_page(filters: frozenset[str], *, is_first: bool) -> CompiledQuery:
-    """A page of live orders with those conditions of `OrderFilter`; its rows are for `order_of`."""
+@functools.cache  # At most one entry for each subset of _ORDER_LOOKUPS, page and kind of rows shown.
+def order_page(
+    filters: frozenset[str], *, is_first: bool, deleted: DeletedItems | None = None
+) -> CompiledQuery:
+    """A page of orders with those conditions of `OrderFilter`; its rows are for `order_of`."""
     conditions = {_ORDER_LOOKUPS[name]: slot(name) for name in sorted(filters)}
-    return _page(order_rows(OrderModel.objects.filter(tenant_id=slot("tenant_id"), **conditions)), is_first)
+    orders = _shown(OrderModel.objects, deleted).filter(tenant_id=slot("tenant_id"), **conditions)
+    return _page(order_rows(orders, with_deleted=deleted is not None), is_first)
 
 
 @functools.cache
-def _product_page(*, is_first: bool) -> CompiledQuery:
-    return _page(product_rows(ProductModel.objects.filter(tenant_id=slot("tenant_id"))), is_first)
+def _product_page(*, is_first: bool, deleted: DeletedItems | None) -> CompiledQuery:
+    products = _shown(ProductModel.objects, deleted).filter(tenant_id=slot("tenant_id"))
+    return _page(product_rows(products), is_first)
+
+
+def _shown(manager: SoftDeleteManager, deleted: DeletedItems | None) -> QuerySet[Any]:
+    match deleted:
+        case None:
+            return manager.all()
+        case DeletedItems.WITH:
+            return manager.all_with_deleted()
+        case DeletedItems.ONLY:
+            return manager.only_deleted()
 
 
 def _page(rows: QuerySet[Any, Any], is_first: bool) -> CompiledQuery:

@@ -6,18 +6,21 @@ from collections.abc import Collection
 from uuid import UUID
 
 from adapters.django_orm.aggregate_rows import (
-    STOCK_ITEM_SELECT,
+    STOCK_OF_PRODUCT,
     STOCK_OF_SKU,
+    locked_stock_select,
     order_by_id,
     order_of,
     product_by_sku,
     product_of,
+    product_rows,
     stock_item_of,
 )
-from adapters.django_orm.missing import missing_order, missing_product
+from adapters.django_orm.missing import latest_deleted_product, missing_order, missing_product
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import order_statements, product_statements, stock_item_statements
-from adapters.django_orm.tenant_session import TenantSession
+from adapters.django_orm.tenant_session import TenantSession, compiled
+from domain.errors import NotFound
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
@@ -29,9 +32,10 @@ class DjangoOrderRepository:
     def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
 
-    def get(self, order_id: UUID) -> Order:
+    def get(self, order_id: UUID, *, with_deleted: bool = False) -> Order:
         """See the port."""
-        rows = self._session.query(*order_by_id().bound({"tenant_id": self._tenant_id, "id": order_id}))
+        statement = order_by_id(with_deleted=with_deleted)
+        rows = self._session.query(*statement.bound({"tenant_id": self._tenant_id, "id": order_id}))
         if not rows:
             raise missing_order(self._session.query, self._tenant_id, order_id)
         return self._writes.loaded(order_of(rows[0]))
@@ -49,12 +53,21 @@ class DjangoProductRepository:
     def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
 
-    def get(self, sku: str) -> Product:
+    def get(self, sku: str, *, with_deleted: bool = False) -> Product:
         """See the port."""
         rows = self._session.query(*product_by_sku().bound({"tenant_id": self._tenant_id, "sku": sku}))
-        if not rows:
+        if rows:
+            return self._writes.loaded(product_of(rows[0]))
+        deleted = self.latest_deleted(sku) if with_deleted else None
+        if deleted is None:
             raise missing_product(self._session.query, self._tenant_id, sku)
-        return self._writes.loaded(product_of(rows[0]))
+        return deleted
+
+    def latest_deleted(self, sku: str) -> Product | None:
+        """See the port."""
+        wanted = latest_deleted_product(self._tenant_id, sku)
+        rows = self._session.query(*compiled(product_rows(wanted)))
+        return self._writes.loaded(product_of(rows[0])) if rows else None
 
     def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
         """See the port."""
@@ -81,17 +94,17 @@ class DjangoStockItemRepository:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
 
     def get_for_update(self, sku: str) -> StockItem:
-        """See the port.
-
-        Two statements, for the first may wait: only a statement that begins after the lock was granted sees
-        the reservations that the holder before us made.
-        """
-        rows = self._session.query(
-            f"SELECT 1 FROM {STOCK_OF_SKU} FOR UPDATE OF s; {STOCK_ITEM_SELECT}",  # noqa: S608 - constants
-            (self._tenant_id, sku) * 2,
-        )
+        """See the port."""
+        rows = self._session.query(locked_stock_select(STOCK_OF_SKU), (self._tenant_id, sku) * 2)
         if not rows:
             raise missing_product(self._session.query, self._tenant_id, sku)
+        return self._writes.loaded(stock_item_of(rows[0]))
+
+    def get_with_deleted(self, product_id: UUID) -> StockItem:
+        """See the port."""
+        rows = self._session.query(locked_stock_select(STOCK_OF_PRODUCT), (self._tenant_id, product_id) * 2)
+        if not rows:
+            raise NotFound(kind=StockItem.kind, id=str(product_id))
         return self._writes.loaded(stock_item_of(rows[0]))
 
     def save(self, item: StockItem) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from adapters.row_mapping.deletions import DELETION_COLUMNS
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.products import product_to_row
 from adapters.row_mapping.stock_items import reservations_to_rows, stock_item_to_row
@@ -16,6 +17,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.events import OrderReturned
 from domain.orders.order import Order
+from domain.soft_deletion import Deleted, Restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,25 @@ class AggregateTable:
     changing: tuple[str, ...]
 
 
-PRODUCT_TABLE: Final = AggregateTable(name="product", changing=("version", "name", "updated_at"))
+PRODUCT_TABLE: Final = AggregateTable(
+    name="product", changing=("version", "name", "updated_at", *DELETION_COLUMNS)
+)
 STOCK_ITEM_TABLE: Final = AggregateTable(
     name="stock_item",
-    changing=("version", "on_hand", "reserved", "sold", "received", "adjusted", "updated_at"),
+    changing=(
+        "version",
+        "on_hand",
+        "reserved",
+        "sold",
+        "received",
+        "adjusted",
+        "updated_at",
+        *DELETION_COLUMNS,
+    ),
 )
 ORDER_TABLE: Final = AggregateTable(
-    name="customer_order", changing=("version", "status", "note", "address", "cancel_reason", "updated_at")
+    name="customer_order",
+    changing=("version", "status", "note", "address", "cancel_reason", "updated_at", *DELETION_COLUMNS),
 )
 
 
@@ -49,29 +63,17 @@ def order_statements(
 ) -> tuple[Statement, ...]:
     """Write the order over its `stored_version`; its lines with its first version, then what came back of them.
 
-    The order's row is written first: whoever was refused there, or waits there, writes no line.
+    The order's row is written first: whoever was refused there, or waits there, writes no line. A deletion marks
+    the live lines; a restoration clears the mark of exactly that deletion (D3).
     """
     row = order_to_row(order)
     if stored_version > 0:
         own = _update(ORDER_TABLE, Order.kind, tenant_id, row, stored_version)
-        touched = {
-            line.number for event in events if isinstance(event, OrderReturned) for line in event.lines
-        }
-        if not touched:
-            return (own,)
-        lines = [line for line in order_lines_to_rows(order) if line["number"] in touched]
-        returned = Statement(
-            "UPDATE order_line l SET returned = n.returned"
-            " FROM unnest(%s::integer[], %s::integer[]) AS n (number, returned)"
-            " WHERE l.tenant_id = %s AND l.order_id = %s AND l.number = n.number",
-            (
-                [line["number"] for line in lines],
-                [line["returned"] for line in lines],
-                tenant_id,
-                order.id,
-            ),
+        return (
+            own,
+            *_returned_pieces(tenant_id, order, events),
+            *_line_marks(tenant_id, order.id, events),
         )
-        return (own, returned)
     return (
         _insert(ORDER_TABLE.name, tenant_id, [row]),
         _insert("order_line", tenant_id, order_lines_to_rows(order)),
@@ -106,6 +108,43 @@ def stock_item_statements(
     )
     held = [reservation for reservation in reservations_to_rows(item) if reservation["order_id"] in touched]
     return (own, removed, *([_insert("stock_reservation", tenant_id, held)] if held else []))
+
+
+def _returned_pieces(tenant_id: UUID, order: Order, events: Iterable[Event]) -> tuple[Statement, ...]:
+    touched = {line.number for event in events if isinstance(event, OrderReturned) for line in event.lines}
+    if not touched:
+        return ()
+    lines = [line for line in order_lines_to_rows(order) if line["number"] in touched]
+    return (
+        Statement(
+            "UPDATE order_line l SET returned = n.returned"
+            " FROM unnest(%s::integer[], %s::integer[]) AS n (number, returned)"
+            " WHERE l.tenant_id = %s AND l.order_id = %s AND l.number = n.number",
+            (
+                [line["number"] for line in lines],
+                [line["returned"] for line in lines],
+                tenant_id,
+                order.id,
+            ),
+        ),
+    )
+
+
+def _line_marks(tenant_id: UUID, order_id: UUID, events: Iterable[Event]) -> Iterator[Statement]:
+    for event in events:
+        match event:
+            case Deleted():
+                yield Statement(
+                    "UPDATE order_line SET deleted_at = %s, deletion_id = %s, deleted_by = %s,"
+                    " deletion_reason = %s WHERE tenant_id = %s AND order_id = %s AND deleted_at IS NULL",
+                    (event.occurred_at, event.deletion_id, event.actor, event.reason, tenant_id, order_id),
+                )
+            case Restored():
+                yield Statement(
+                    "UPDATE order_line SET deleted_at = NULL, deletion_id = NULL, deleted_by = NULL,"
+                    " deletion_reason = NULL WHERE tenant_id = %s AND order_id = %s AND deletion_id = %s",
+                    (tenant_id, order_id, event.deletion_id),
+                )
 
 
 # Names of tables and columns in the statements below are constants of this package and keys of its row

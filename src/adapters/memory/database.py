@@ -62,7 +62,8 @@ class Changes:
 
     started_at: datetime
     rows: dict[RowKey, Row] = field(default_factory=dict)
-    unique_ids: dict[UniqueKey, UUID] = field(default_factory=dict)
+    unique_ids: dict[UniqueKey, UUID | None] = field(default_factory=dict)
+    """None: the value is free again."""
     events: list[Row] = field(default_factory=list)
     claimed: RequestName | None = None
     outcome: Row | None = None
@@ -92,7 +93,7 @@ class InMemoryDatabase:
         self.tokens: dict[UUID, Row] = {}
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
-        self._unique_ids: dict[UniqueKey, UUID] = {}
+        self._unique_ids: dict[UniqueKey, UUID | None] = {}
         self._by_age: defaultdict[tuple[str, UUID], list[tuple[datetime, UUID]]] = defaultdict(list)
         self._streams: defaultdict[tuple[UUID, UUID], list[Row]] = defaultdict(list)
         self._logs: defaultdict[UUID, list[Row]] = defaultdict(list)
@@ -133,6 +134,13 @@ class InMemoryDatabase:
                     if len(found) == limit:
                         break
         return found
+
+    def rows_where(self, kind: str, tenant_id: UUID, wanted: Callable[[Row], bool]) -> list[Row]:
+        """Every committed row of that kind that is wanted, in no order; looks at each of them."""
+        with self.latch:
+            ages = self._by_age.get((kind, tenant_id), [])
+            rows = [self._rows[kind, tenant_id, row_id] for _, row_id in ages]
+        return [row for row in rows if wanted(row)]
 
     def stream(self, tenant_id: UUID, stream_id: UUID) -> Sequence[Row]:
         """The committed events of one stream, in version order."""

@@ -8,12 +8,14 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 from adapters.memory.database import InMemoryDatabase, Row
+from adapters.memory.missing import missing
 from adapters.row_mapping.orders import order_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
+    DeletedItems,
     EventView,
     OrderFilter,
     OrderView,
@@ -22,7 +24,7 @@ from application.ports.read_models import (
     ProductView,
     StockView,
 )
-from domain.errors import NotFound
+from domain.errors import DomainError, NotFound
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
@@ -47,8 +49,8 @@ class InMemoryReadModels:
     def order(self, order_id: UUID) -> OrderView:
         """See the port."""
         row = self._database.row((Order.kind, self._tenant_id, order_id))
-        if row is None:
-            raise NotFound(kind=Order.kind, id=str(order_id))
+        if row is None or row["deleted_at"] is not None:
+            raise missing(Order.kind, str(order_id), row)
         return _order_view(row)
 
     def orders(
@@ -70,19 +72,37 @@ class InMemoryReadModels:
         """See the port."""
         row = self._database.row_by_value((Product.kind, self._tenant_id, sku))
         if row is None:
-            raise NotFound(kind=Product.kind, id=sku)
+            raise self._missing_product(sku)
         return _product_view(row)
 
-    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
+    def products(
+        self,
+        *,
+        deleted: DeletedItems | None = None,
+        after: PageKey | None = None,
+        limit: int = PAGE_DEFAULT,
+    ) -> Page[ProductView]:
         """See the port."""
-        return self._page(Product.kind, after, limit, lambda row: True, _product_view)
+        return self._page(Product.kind, after, limit, lambda row: _is_shown(row, deleted), _product_view)
 
     def stock(self, sku: str) -> StockView:
         """See the port."""
-        row = self._database.row_by_value((StockItem.kind, self._tenant_id, sku))
-        if row is None:
+        product = self._database.row_by_value((Product.kind, self._tenant_id, sku))
+        if product is None:
+            raise self._missing_product(sku)
+        row = self._database.row_by_value((StockItem.kind, self._tenant_id, str(product["id"])))
+        if row is None or row["deleted_at"] is not None:
             raise NotFound(kind=Product.kind, id=sku)
         return StockView.of(stock_item_from_row(row, row["reservations"]))
+
+    def _missing_product(self, sku: str) -> DomainError:
+        deleted = self._database.rows_where(
+            Product.kind,
+            self._tenant_id,
+            lambda row: row["sku"] == sku and row["deleted_at"] is not None,
+        )
+        latest = max(deleted, key=lambda row: (row["deleted_at"], row["id"]), default=None)
+        return missing(Product.kind, sku, latest)
 
     def _page(
         self,
@@ -106,12 +126,23 @@ class InMemoryReadModels:
 
 def _is_wanted(row: Row, wanted: OrderFilter) -> bool:
     return (
-        wanted.status in (None, row["status"])
+        _is_shown(row, wanted.deleted)
+        and wanted.status in (None, row["status"])
         and wanted.customer_ref in (None, row["customer_ref"])
         and wanted.reference in (None, row["reference"])
         and (wanted.created_from is None or wanted.created_from <= row["created_at"])
         and (wanted.created_to is None or row["created_at"] < wanted.created_to)
     )
+
+
+def _is_shown(row: Row, deleted: DeletedItems | None) -> bool:
+    match deleted:
+        case None:
+            return row["deleted_at"] is None
+        case DeletedItems.WITH:
+            return True
+        case DeletedItems.ONLY:
+            return row["deleted_at"] is not None
 
 
 def _order_view(row: Row) -> OrderView:

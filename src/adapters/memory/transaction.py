@@ -29,11 +29,19 @@ class Transaction:
     def row_by_value(self, kind: str, value: str) -> Row | None:
         """The row that has the unique value, as this transaction sees it."""
         unique = (kind, self.context.tenant_id, value)
-        own_id = self.changes.unique_ids.get(unique)
-        if own_id is not None:
-            return self.row(kind, own_id)
+        if unique in self.changes.unique_ids:
+            own_id = self.changes.unique_ids[unique]
+            return None if own_id is None else self.row(kind, own_id)
         row = self.database.row_by_value(unique)
         return None if row is None else self.row(kind, row["id"])
+
+    def latest_deleted(self, kind: str, column: str, value: str) -> Row | None:
+        """The row deleted last of those with that value in that column, as this transaction sees it."""
+        tenant_id = self.context.tenant_id
+        rows = {row["id"]: row for row in self.database.rows_where(kind, tenant_id, lambda row: True)}
+        rows |= {key[2]: row for key, row in self.changes.rows.items() if key[0] == kind}
+        deleted = [row for row in rows.values() if row[column] == value and row["deleted_at"] is not None]
+        return max(deleted, key=lambda row: (row["deleted_at"], row["id"]), default=None)
 
     def stream(self, stream_id: UUID) -> list[Row]:
         """The stream as this transaction sees it."""

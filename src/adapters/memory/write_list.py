@@ -15,10 +15,14 @@ from domain.event import Event
 
 @dataclass(frozen=True, slots=True)
 class UniqueValue:
-    """A value that only one row of the tenant may have, and the refusal of a second one."""
+    """A value that only one row of the tenant may have, and the refusal of a second one.
+
+    A deleted row has it no more: `is_held` is false, and the value is free for others (D2).
+    """
 
     value: str
     taken: Callable[[], DomainError]
+    is_held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +130,15 @@ class WriteList:
         events = self._unwritten(aggregate)
         transaction.write_row(aggregate.kind, write.to_row(), stored_version=aggregate.version - len(events))
         for unique in write.unique_values():
-            other = transaction.row_by_value(aggregate.kind, unique.value)
-            if other is not None and other["id"] != aggregate.id:
+            holder = transaction.row_by_value(aggregate.kind, unique.value)
+            is_ours = holder is not None and holder["id"] == aggregate.id
+            if unique.is_held and holder is not None and not is_ours:
                 raise unique.taken()
             key = (aggregate.kind, transaction.context.tenant_id, unique.value)
-            transaction.changes.unique_ids[key] = aggregate.id
+            if unique.is_held:
+                transaction.changes.unique_ids[key] = aggregate.id
+            elif is_ours:
+                transaction.changes.unique_ids[key] = None
         transaction.append(aggregate.kind, aggregate.id, aggregate.version - len(events), events)
         self._written_events[id(aggregate)] = len(aggregate.pending_events)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adapters.row_mapping.deletions import deletion_from_row, deletion_to_columns
 from domain.money import Money
 from domain.orders.order import Order, OrderLine, OrderStatus
 
@@ -29,11 +30,12 @@ def order_to_row(order: Order) -> Row:
         "ordered_at": order.ordered_at,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
+        **deletion_to_columns(order.deletion),
     }
 
 
 def order_lines_to_rows(order: Order) -> list[Row]:
-    """One row a line, numbered from 1."""
+    """One row a line, numbered from 1; a line bears the deletion of its order (D3)."""
     return [
         {
             "order_id": order.id,
@@ -43,6 +45,7 @@ def order_lines_to_rows(order: Order) -> list[Row]:
             "quantity": line.quantity,
             "unit_price_minor": line.unit_price.minor,
             "returned": line.returned,
+            **deletion_to_columns(order.deletion),
         }
         for number, line in enumerate(order.lines, start=1)
     ]
@@ -75,4 +78,5 @@ def order_from_row(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -
         cancel_reason=row["cancel_reason"],
         ordered_at=row["ordered_at"],
         created_at=row["created_at"],
+        deletion=deletion_from_row(row),
     )

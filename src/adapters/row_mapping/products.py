@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.row_mapping.deletions import deletion_from_row, deletion_to_columns
 from domain.inventory.product import Product
 
 
@@ -17,6 +18,7 @@ def product_to_row(product: Product) -> dict[str, Any]:
         "name": product.name,
         "created_at": product.created_at,
         "updated_at": product.updated_at,
+        **deletion_to_columns(product.deletion),
     }
 
 
@@ -29,4 +31,5 @@ def product_from_row(row: Mapping[str, Any]) -> Product:
         sku=row["sku"],
         name=row["name"],
         created_at=row["created_at"],
+        deletion=deletion_from_row(row),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adapters.row_mapping.deletions import deletion_from_row, deletion_to_columns
 from domain.inventory.stock_item import StockItem
 
 _FIGURES = ("on_hand", "reserved", "sold", "received", "adjusted")
@@ -20,6 +21,7 @@ def stock_item_to_row(item: StockItem) -> dict[str, Any]:
         **{figure: getattr(item, figure) for figure in _FIGURES},
         "created_at": item.created_at,
         "updated_at": item.updated_at,
+        **deletion_to_columns(item.deletion),
     }
 
 
@@ -41,5 +43,6 @@ def stock_item_from_row(row: Mapping[str, Any], reservations: Iterable[Mapping[s
         sku=row["sku"],
         **{figure: row[figure] for figure in _FIGURES},
         created_at=row["created_at"],
+        deletion=deletion_from_row(row),
         reservations={reservation["order_id"]: reservation["quantity"] for reservation in reservations},
     )

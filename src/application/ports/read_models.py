@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
@@ -77,7 +78,7 @@ class OrderView:
             ordered_at=order.ordered_at,
             created_at=order.created_at,
             updated_at=order.updated_at,
-            deleted_at=None,
+            deleted_at=order.deletion.at if order.deletion else None,
         )
 
 
@@ -103,7 +104,7 @@ class ProductView:
             name=product.name,
             created_at=product.created_at,
             updated_at=product.updated_at,
-            deleted_at=None,
+            deleted_at=product.deletion.at if product.deletion else None,
         )
 
 
@@ -170,19 +171,31 @@ class Page(Generic[Item]):
     next: PageKey | None
 
 
+class DeletedItems(StrEnum):
+    """Whether a list shows what is deleted: only who asks by name sees any of it (D1)."""
+
+    WITH = "with"
+    ONLY = "only"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders are wanted; None admits all. The range is half open: created_from ≤ created_at < created_to."""
+    """Which orders are wanted; None admits all. The range is half open: created_from ≤ created_at < created_to.
+
+    `deleted` None shows the live ones alone.
+    """
 
     status: OrderStatus | None = None
     customer_ref: str | None = None
     reference: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    deleted: DeletedItems | None = None
 
 
 class ReadModels(Protocol):
-    """A context manager over the views of one tenant; reads only, never locks, shows no deleted row.
+    """A context manager over the views of one tenant; reads only, never locks, shows no deleted row unless
+    `deleted` asks for it. The events of an order are history and stay readable after its deletion.
 
     Lists are newest first, by (created_at, id). Walking all pages returns each row that existed at the start
     exactly once, whatever is added meanwhile, and the last page costs what the first does (A3).
@@ -215,8 +228,14 @@ class ReadModels(Protocol):
         """Raises NotFound, Gone."""
         ...
 
-    def products(self, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT) -> Page[ProductView]:
-        """Up to `limit` (at most PAGE_MAX) products beyond `after`."""
+    def products(
+        self,
+        *,
+        deleted: DeletedItems | None = None,
+        after: PageKey | None = None,
+        limit: int = PAGE_DEFAULT,
+    ) -> Page[ProductView]:
+        """Up to `limit` (at most PAGE_MAX) products beyond `after`; live ones unless `deleted` says otherwise."""
         ...
 
     def stock(self, sku: str) -> StockView:

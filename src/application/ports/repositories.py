@@ -19,8 +19,11 @@ from domain.orders.order import Order
 class OrderRepository(Protocol):
     """Orders of the unit of work's tenant."""
 
-    def get(self, order_id: UUID) -> Order:
-        """The live order of that id. Raises NotFound, Gone (with the version, when it was deleted)."""
+    def get(self, order_id: UUID, *, with_deleted: bool = False) -> Order:
+        """The live order of that id; `with_deleted` admits a deleted one, with the lines that went with it.
+
+        Raises NotFound, Gone (with the version, when it was deleted and not asked for).
+        """
         ...
 
     def save(self, order: Order) -> None:
@@ -31,8 +34,15 @@ class OrderRepository(Protocol):
 class ProductRepository(Protocol):
     """Products of the unit of work's tenant."""
 
-    def get(self, sku: str) -> Product:
-        """The live product of that SKU. Raises NotFound, Gone."""
+    def get(self, sku: str, *, with_deleted: bool = False) -> Product:
+        """The live product of that SKU; `with_deleted` admits the latest deleted one where none is live.
+
+        Raises NotFound, Gone.
+        """
+        ...
+
+    def latest_deleted(self, sku: str) -> Product | None:
+        """The product of that SKU that was deleted last, whether or not a live one has the SKU by now (D2)."""
         ...
 
     def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
@@ -51,6 +61,13 @@ class StockItemRepository(Protocol):
         """The stock of the live product of that SKU, locked until the transaction ends; waits for its turn.
 
         A hot row is locked, not retried. Raises NotFound, Gone; TransactionConflict when the turn does not come.
+        """
+        ...
+
+    def get_with_deleted(self, product_id: UUID) -> StockItem:
+        """The stock of the product of that id, be they deleted or not, locked as by `get_for_update`.
+
+        Raises NotFound; TransactionConflict when the turn does not come.
         """
         ...
 

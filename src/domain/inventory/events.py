@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.event import Event, event
+from domain.soft_deletion import Deleted, Restored
 
 
 @event("product.created")
@@ -23,6 +24,18 @@ class ProductRenamed(Event):
     """The product has another name; its SKU never changes."""
 
     name: str
+
+
+@event("product.deleted")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDeleted(Deleted):
+    """The product is hidden, and its SKU is free again."""
+
+
+@event("product.restored")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRestored(Restored):
+    """The product is shown again, under its SKU."""
 
 
 @event("stock.opened")
@@ -85,3 +98,15 @@ class StockReturned(Event):
 
     order_id: UUID
     quantity: int
+
+
+@event("stock.deleted")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockDeleted(Deleted):
+    """The stock is hidden with its product; what is on hand stays in the books."""
+
+
+@event("stock.restored")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockRestored(Restored):
+    """The stock is shown again with its product."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.aggregate import Aggregate
-from domain.errors import InvalidInput, RuleViolation
+from domain.errors import Conflict, InvalidInput, RuleViolation
 from domain.event import Event
-from domain.inventory.events import ProductCreated, ProductRenamed
+from domain.inventory.events import ProductCreated, ProductDeleted, ProductRenamed, ProductRestored
+from domain.soft_deletion import SoftDeletable
 from domain.text import require_text
 
 SKU_LENGTH_MAX: Final = 64
@@ -21,7 +21,7 @@ NAME_LENGTH_MAX: Final = 200
 _SKU: Final = re.compile(SKU_PATTERN.removesuffix("$"), re.ASCII)
 
 
-class SkuTaken(RuleViolation):
+class SkuTaken(Conflict):
     """The SKU {sku!r} belongs to another product; every live product has its own."""
 
 
@@ -29,10 +29,12 @@ class UnknownSku(RuleViolation):
     """{field}: no product has the SKU {sku!r}; create it first."""
 
 
-class Product(Aggregate):
+class Product(SoftDeletable):
     """Something that can be ordered."""
 
     kind = "product"
+    deleted_event = ProductDeleted
+    restored_event = ProductRestored
 
     sku: str
     name: str
@@ -51,9 +53,15 @@ class Product(Aggregate):
         product._record(ProductCreated(occurred_at=at, sku=sku, name=name))
         return product
 
+    @property
+    def known_as(self) -> str:
+        """Its SKU."""
+        return self.sku
+
     def rename(self, name: str, *, at: datetime) -> None:
         """Give the product another name; the same name changes nothing."""
         require_text("name", name, length_max=NAME_LENGTH_MAX)
+        self.require_live()
         if name != self.name:
             self._record(ProductRenamed(occurred_at=at, name=name))
 

@@ -10,18 +10,20 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.aggregate import Aggregate
 from domain.errors import InvalidInput, RuleViolation
 from domain.event import Event
 from domain.inventory.events import (
     StockAdjusted,
+    StockDeleted,
     StockOpened,
     StockReceived,
     StockReleased,
     StockReserved,
+    StockRestored,
     StockReturned,
     StockSold,
 )
+from domain.soft_deletion import SoftDeletable
 from domain.text import require_text
 
 MOVE_QUANTITY_MAX: Final = 1_000_000_000
@@ -49,10 +51,16 @@ class NotSold(RuleViolation):
     """{sku}: {quantity} cannot come back, {sold} were sold."""
 
 
-class StockItem(Aggregate):
+class StockHeld(RuleViolation):
+    """{sku}: {reserved} pieces are set aside for orders; delete the product when none are."""
+
+
+class StockItem(SoftDeletable):
     """Pieces of one product; an aggregate of its own, so that reservations never move the product's version."""
 
     kind = "stock"
+    deleted_event = StockDeleted
+    restored_event = StockRestored
 
     product_id: UUID
     sku: str
@@ -75,6 +83,7 @@ class StockItem(Aggregate):
     def receive(self, quantity: int, *, at: datetime) -> None:
         """Goods came in. Raises InvalidInput, StockLimitReached."""
         _require_quantity(quantity)
+        self.require_live()
         self._require_room(quantity)
         self._record(StockReceived(occurred_at=at, quantity=quantity))
 
@@ -86,6 +95,7 @@ class StockItem(Aggregate):
                 problem=f"must lie between -{MOVE_QUANTITY_MAX} and {MOVE_QUANTITY_MAX}, and not be 0",
             )
         require_text("reason", reason, length_max=REASON_LENGTH_MAX)
+        self.require_live()
         self._require_on_hand(-delta)
         self._require_room(delta)
         self._record(StockAdjusted(occurred_at=at, delta=delta, reason=reason))
@@ -93,6 +103,7 @@ class StockItem(Aggregate):
     def reserve(self, order_id: UUID, quantity: int, *, at: datetime) -> None:
         """Set pieces aside for an order. Raises InsufficientStock, AlreadyReserved."""
         _require_quantity(quantity)
+        self.require_live()
         if order_id in self.reservations:
             raise AlreadyReserved(sku=self.sku, order_id=str(order_id))
         self._require_on_hand(quantity)
@@ -109,11 +120,17 @@ class StockItem(Aggregate):
     def take_back(self, order_id: UUID, quantity: int, *, at: datetime) -> None:
         """Sold pieces came back. Raises NotSold if more come than were ever sold."""
         _require_quantity(quantity)
+        self.require_live()
         if quantity > self.sold:
             raise NotSold(sku=self.sku, quantity=quantity, sold=self.sold)
         self._record(StockReturned(occurred_at=at, order_id=order_id, quantity=quantity))
 
+    def _require_deletable(self) -> None:
+        if self.reserved:
+            raise StockHeld(sku=self.sku, reserved=self.reserved)
+
     def _reserved_for(self, order_id: UUID) -> int:
+        self.require_live()
         try:
             return self.reservations[order_id]
         except KeyError:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.event import Event, event
+from domain.soft_deletion import Deleted, Restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +87,15 @@ class OrderCancelled(Event):
     """The order will not be fulfilled."""
 
     reason: str
+
+
+@event("order.deleted")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDeleted(Deleted):
+    """The order and its lines are hidden."""
+
+
+@event("order.restored")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRestored(Restored):
+    """The order and the lines that went with it are shown again."""

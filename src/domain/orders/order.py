@@ -9,21 +9,23 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from domain.aggregate import Aggregate
-from domain.errors import InvalidInput, RuleViolation
+from domain.errors import Conflict, InvalidInput, RuleViolation
 from domain.event import Event
 from domain.money import AMOUNT_MINOR_MAX, Money
 from domain.orders.events import (
     OrderAmended,
     OrderCancelled,
     OrderConfirmed,
+    OrderDeleted,
     OrderDelivered,
     OrderPlaced,
+    OrderRestored,
     OrderReturned,
     OrderShipped,
     PlacedLine,
     ReturnedLine,
 )
+from domain.soft_deletion import SoftDeletable
 from domain.text import require_text
 
 LINES_MAX: Final = 200
@@ -56,6 +58,8 @@ OPEN_STATUSES: Final = frozenset({OrderStatus.PENDING, OrderStatus.AWAITING_PAYM
 """Nothing has been promised to the customer yet: the order may be confirmed or cancelled."""
 AMENDABLE_STATUSES: Final = OPEN_STATUSES | {OrderStatus.CONFIRMED}
 """Nothing has left the house yet: note and address may change."""
+DELETABLE_STATUSES: Final = frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})
+"""Nobody waits for anything any more: the order may be deleted (D6)."""
 
 
 class OrderStatusForbids(RuleViolation):
@@ -66,7 +70,7 @@ class ReturnTooLarge(RuleViolation):
     """Of {sku} at most {returnable} can come back: what was ordered less what has come back already."""
 
 
-class ReferenceTaken(RuleViolation):
+class ReferenceTaken(Conflict):
     """The reference {reference!r} belongs to another order; every order has its own."""
 
 
@@ -108,10 +112,12 @@ class ReturnLine:
     quantity: int
 
 
-class Order(Aggregate):
+class Order(SoftDeletable):
     """One order of one customer, in one currency."""
 
     kind = "order"
+    deleted_event = OrderDeleted
+    restored_event = OrderRestored
 
     status: OrderStatus
     customer_ref: str
@@ -250,7 +256,11 @@ class Order(Aggregate):
             if quantity
         )
 
+    def _require_deletable(self) -> None:
+        self._require_status("deleted", DELETABLE_STATUSES)
+
     def _require_status(self, action: str, allowed: frozenset[OrderStatus]) -> None:
+        self.require_live()
         if self.status not in allowed:
             raise OrderStatusForbids(
                 status=self.status.value,

@@ -113,12 +113,11 @@ def _success(operation: Operation) -> Node:
     names += ["ETag"] if operation.gives_tag else []
     names += ["Location"] if operation.gives_location else []
     names += ["Idempotent-Replayed"] if operation.takes_key else []
+    answer = {"description": HTTPStatus(operation.status).phrase, "headers": _header_refs(names)}
+    if operation.result is None:
+        return answer
     schema = f"{operation.result.__name__}Page" if operation.is_list else operation.result.__name__
-    return {
-        "description": HTTPStatus(operation.status).phrase,
-        "headers": _header_refs(names),
-        "content": {JSON: {"schema": _ref(schema)}},
-    }
+    return {**answer, "content": {JSON: {"schema": _ref(schema)}}}
 
 
 def _refusals(errors: Iterable[type[DomainError]], *, replays: bool) -> Node:

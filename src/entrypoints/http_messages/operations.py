@@ -24,6 +24,7 @@ from application.ports.rate_limit import TooManyRequests
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
+    DeletedItems,
     EventView,
     OrderView,
     ProductView,
@@ -34,7 +35,7 @@ from domain.access import NotAuthenticated, Scope, ScopeMissing
 from domain.errors import DomainError, Gone, InvalidInput, NotFound, StaleObjectError
 from domain.idempotency import KeyReused, RequestInProgress
 from domain.inventory.product import SkuTaken, UnknownSku
-from domain.inventory.stock_item import InsufficientStock, StockLimitReached
+from domain.inventory.stock_item import InsufficientStock, StockHeld, StockLimitReached
 from domain.orders.order import (
     CUSTOMER_REF_LENGTH_MAX,
     REFERENCE_LENGTH_MAX,
@@ -44,6 +45,8 @@ from domain.orders.order import (
     ReferenceTaken,
     ReturnTooLarge,
 )
+from domain.retention import REASON_LENGTH_MAX
+from domain.soft_deletion import NotDeleted
 from entrypoints.http_messages import query
 from entrypoints.http_messages.bodies import BodyDecoder
 from entrypoints.http_messages.body_rules import EXAMPLES, RULES
@@ -70,14 +73,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method at one address. `takes_key`: Idempotency-Key is honoured; `needs_key`: it is required."""
+    """One method at one address. `takes_key`: Idempotency-Key is honoured; `needs_key`: it is required.
+
+    `result` None: the answer has no body, only its headers.
+    """
 
     id: str
     method: str
     path: str
     summary: str
     scope: Scope
-    result: type
+    result: type | None
     is_list: bool = False
     status: int = 200
     takes_key: bool = False
@@ -88,6 +94,11 @@ class Operation:
     body: BodyDecoder | None = None
     query: tuple[QueryParameter, ...] = ()
     own_refusals: tuple[type[DomainError], ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET"
 
     @property
     def refusals(self) -> tuple[type[DomainError], ...]:
@@ -103,7 +114,7 @@ class Operation:
             found += [KeyReused, RequestInProgress]
         if self.needs_version:
             found += [PreconditionRequired, StaleObjectError]
-        if self.method != "GET":
+        if self.is_change:
             found += [TransactionConflict, Overloaded]
         return (*found, *self.own_refusals, StoreUnavailable, InternalError)
 
@@ -116,9 +127,16 @@ _LIMIT: Final = query.whole_number(
     "limit", "How many items a page has at most.", minimum=1, maximum=PAGE_MAX, default=PAGE_DEFAULT
 )
 
+_DELETED: Final = query.one_of(
+    "deleted",
+    "`with`: deleted ones too; `only`: deleted ones alone. Left out: live ones alone.",
+    DeletedItems,
+)
+_REASON: Final = query.text("reason", "Why it is deleted.", length_max=REASON_LENGTH_MAX)
+
 LIST_PRODUCTS: Final = Operation(
     id="listProducts", method="GET", path="/v1/products", summary="List products, newest first",
-    scope=Scope.PRODUCTS_READ, result=ProductView, is_list=True, gives_tag=False, query=(_LIMIT,
+    scope=Scope.PRODUCTS_READ, result=ProductView, is_list=True, gives_tag=False, query=(_DELETED, _LIMIT,
     query.cursor()),
 )  # fmt: skip
 CREATE_PRODUCT: Final = Operation(
@@ -134,6 +152,18 @@ RENAME_PRODUCT: Final = Operation(
     id="renameProduct", method="PATCH", path="/v1/products/{sku}", summary="Give a product another name",
     scope=Scope.PRODUCTS_WRITE, result=ProductView, takes_key=True, needs_version=True,
     body=_body(RenameProduct), own_refusals=(NotFound, Gone),
+)  # fmt: skip
+DELETE_PRODUCT: Final = Operation(
+    id="deleteProduct", method="DELETE", path="/v1/products/{sku}",
+    summary="Delete a product with its stock; the SKU is free again",
+    scope=Scope.PRODUCTS_WRITE, result=None, status=204, takes_key=True, needs_version=True,
+    query=(_REASON,), own_refusals=(NotFound, Gone, StockHeld),
+)  # fmt: skip
+RESTORE_PRODUCT: Final = Operation(
+    id="restoreProduct", method="POST", path="/v1/products/{sku}/restore",
+    summary="Bring back the product of this SKU that was deleted last",
+    scope=Scope.PRODUCTS_WRITE, result=ProductView, takes_key=True, needs_version=True,
+    own_refusals=(NotFound, NotDeleted, SkuTaken),
 )  # fmt: skip
 READ_STOCK: Final = Operation(
     id="readStock", method="GET", path="/v1/products/{sku}/stock", summary="Read the stock of a product",
@@ -158,6 +188,7 @@ _ORDER_FILTERS: Final = (
     query.text("reference", "Only the order with this reference.", length_max=REFERENCE_LENGTH_MAX),
     query.instant("created_from", "Only orders created at this time or later."),
     query.instant("created_to", "Only orders created before this time."),
+    _DELETED,
     _LIMIT,
     query.cursor(),
 )
@@ -178,7 +209,8 @@ PLACE_ORDER: Final = Operation(
     needs_key=True, body=_body(PlaceOrder), own_refusals=(UnknownSku, ReferenceTaken, OrderTotalTooLarge),
 )  # fmt: skip
 READ_ORDER: Final = Operation(
-    id="readOrder", method="GET", path="/v1/orders/{order_id}", summary="Read an order, also as it was",
+    id="readOrder", method="GET", path="/v1/orders/{order_id}",
+    summary="Read an order, also as it was; its past stays readable when it is deleted",
     scope=Scope.ORDERS_READ, result=OrderView, own_refusals=(NotFound, VersionNotReached, NotYetPlaced, Gone),
     query=(
         query.whole_number(
@@ -214,9 +246,20 @@ RETURN_ORDER_LINES: Final = Operation(
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
     body=_body(ReturnOrderLines), own_refusals=(NotFound, Gone, OrderStatusForbids, ReturnTooLarge),
 )  # fmt: skip
+DELETE_ORDER: Final = Operation(
+    id="deleteOrder", method="DELETE", path="/v1/orders/{order_id}",
+    summary="Delete a cancelled or delivered order; its reference is free again",
+    scope=Scope.ORDERS_WRITE, result=None, status=204, takes_key=True, needs_version=True,
+    query=(_REASON,), own_refusals=(NotFound, Gone, OrderStatusForbids),
+)  # fmt: skip
+RESTORE_ORDER: Final = Operation(
+    id="restoreOrder", method="POST", path="/v1/orders/{order_id}/restore", summary="Bring back a deleted order",
+    scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_version=True,
+    own_refusals=(NotFound, NotDeleted, ReferenceTaken),
+)  # fmt: skip
 LIST_ORDER_EVENTS: Final = Operation(
     id="listOrderEvents", method="GET", path="/v1/orders/{order_id}/events",
-    summary="List the events of an order, oldest first",
+    summary="List the events of an order, oldest first; also of a deleted one",
     scope=Scope.ORDERS_READ, result=EventView, is_list=True, gives_tag=False, own_refusals=(NotFound,),
     query=(
         query.whole_number(
@@ -227,9 +270,10 @@ LIST_ORDER_EVENTS: Final = Operation(
 )  # fmt: skip
 
 OPERATIONS: Final = (
-    LIST_PRODUCTS, CREATE_PRODUCT, READ_PRODUCT, RENAME_PRODUCT, READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
+    LIST_PRODUCTS, CREATE_PRODUCT, READ_PRODUCT, RENAME_PRODUCT, DELETE_PRODUCT, RESTORE_PRODUCT,
+    READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
     LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, SHIP_ORDER, DELIVER_ORDER,
-    RETURN_ORDER_LINES, LIST_ORDER_EVENTS, LIST_CUSTOMER_ORDERS,
+    RETURN_ORDER_LINES, DELETE_ORDER, RESTORE_ORDER, LIST_ORDER_EVENTS, LIST_CUSTOMER_ORDERS,
 )  # fmt: skip
 
 

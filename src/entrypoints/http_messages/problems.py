@@ -91,5 +91,7 @@ def _headers(error: DomainError, *, retryable: bool) -> dict[str, str]:
         case MethodNotAllowed():
             headers["Allow"] = str(data["allowed"])
         case StaleObjectError() | Gone() if data.get("current_version") is not None:
-            headers["ETag"] = entity_tag(str(data["id"]), data["current_version"])
+            # What was asked for by another name, such as a SKU, bears its id beside it.
+            aggregate_id = data.get("aggregate_id", data["id"])
+            headers["ETag"] = entity_tag(str(aggregate_id), data["current_version"])
     return headers

@@ -24,6 +24,13 @@ def json_answer(
     return response
 
 
+def empty_answer(status: int, headers: Mapping[str, str]) -> HttpResponse:
+    """An answer that says everything in its headers."""
+    response = json_answer(status, b"", headers)
+    del response.headers["Content-Type"]
+    return response
+
+
 def refused(error: DomainError, request_id: str, *, replayed: bool = False) -> HttpResponse:
     """A problem document; `replayed` says that an earlier request with the same key got it first."""
     problem = render_problem(error, request_id)

@@ -39,7 +39,7 @@ from entrypoints.http_messages.request_headers import (
     require_json_content,
 )
 from entrypoints.rest_api.access import BearerAuthentication, HasScope
-from entrypoints.rest_api.answers import failed, json_answer, refused
+from entrypoints.rest_api.answers import empty_answer, failed, json_answer, refused
 from entrypoints.rest_api.wiring import container
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -51,7 +51,7 @@ class ApiView(APIView):
     operations: ClassVar[Mapping[str, Operation]]
     authentication_classes = [BearerAuthentication]  # noqa: RUF012 - as DRF declares it
     permission_classes = [HasScope]  # noqa: RUF012
-    http_method_names = ["get", "head", "post", "patch"]  # noqa: RUF012 - as Django's View declares it
+    http_method_names = ["get", "head", "post", "patch", "delete"]  # noqa: RUF012 - as Django's View declares it
     default_response_headers: ClassVar[dict[str, str]] = {}
 
     operation: Operation
@@ -103,7 +103,7 @@ class ApiView(APIView):
             correlation_id=ids.request_id,
             causation_id=ids.request_id,
             traceparent=ids.traceparent,
-            request_key=None if key is None else _request_key(key, http, canonical),
+            request_key=None if key is None else _request_key(key, http, self.query, canonical),
         )
 
     def _idempotency_key(self, meta: Mapping[str, Any]) -> str | None:
@@ -143,8 +143,10 @@ class ApiView(APIView):
         return self.shown(answer.result, headers)
 
     def shown(self, view: Any, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """One aggregate with its tag (L2)."""
+        """One aggregate with its tag (L2); the tag alone where the operation answers without a body."""
         tagged = {**(headers or {}), "ETag": entity_tag(view.id, view.version)}
+        if self.operation.result is None:
+            return empty_answer(self.operation.status, tagged)
         return json_answer(self.operation.status, Encoder.encode(view), tagged)
 
     def listed(
@@ -162,7 +164,9 @@ class ApiView(APIView):
         return json_answer(200, Encoder.encode(Page(items=items, next=address)), {})
 
 
-def _request_key(key: str, http: HttpRequest, canonical_body: bytes) -> RequestKey:
+def _request_key(key: str, http: HttpRequest, query: Mapping[str, Any], canonical_body: bytes) -> RequestKey:
     """If-Match is no part of it: a retry may carry the old tag or a new one (H7, H12)."""
     method, path = (http.method or "").encode(), http.path.encode()
+    if query:
+        canonical_body += Encoder.encode(sorted(query.items()))
     return RequestKey.of(key, method, path, JSON.encode(), canonical_body)

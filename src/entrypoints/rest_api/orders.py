@@ -10,10 +10,12 @@ from rest_framework.request import Request
 
 from application.orders.amend_order import AmendOrder
 from application.orders.cancel_order import CancelOrder
+from application.orders.delete_order import DeleteOrder
 from application.orders.deliver_order import DeliverOrder
 from application.orders.order_at_time import OrderAtTime
 from application.orders.order_at_version import OrderAtVersion
 from application.orders.place_order import PlaceOrder
+from application.orders.restore_order import RestoreOrder
 from application.orders.return_order_lines import ReturnOrderLines
 from application.orders.ship_order import ShipOrder
 from application.ports.read_models import PAGE_DEFAULT, OrderFilter
@@ -25,12 +27,14 @@ from entrypoints.http_messages.cursors import to_cursor
 from entrypoints.http_messages.operations import (
     AMEND_ORDER,
     CANCEL_ORDER,
+    DELETE_ORDER,
     DELIVER_ORDER,
     LIST_CUSTOMER_ORDERS,
     LIST_ORDER_EVENTS,
     LIST_ORDERS,
     PLACE_ORDER,
     READ_ORDER,
+    RESTORE_ORDER,
     RETURN_ORDER_LINES,
     SHIP_ORDER,
     by_method,
@@ -63,7 +67,7 @@ class Orders(ApiView):
 class OneOrder(ApiView):
     """/v1/orders/{order_id}"""
 
-    operations = by_method(READ_ORDER, AMEND_ORDER)
+    operations = by_method(READ_ORDER, AMEND_ORDER, DELETE_ORDER)
 
     def get(self, request: Request, order_id: str) -> HttpResponse:
         """The order as it stands, or as it was."""
@@ -85,6 +89,27 @@ class OneOrder(ApiView):
             order_id=known_order_id(order_id), expected_version=self.expected_version, **self.fields
         )
         return self.answer(container().amend_order().handle(command, self.context))
+
+    def delete(self, request: Request, order_id: str) -> HttpResponse:
+        """Delete the order; answers its tag."""
+        command = DeleteOrder(
+            order_id=known_order_id(order_id),
+            expected_version=self.expected_version,
+            actor=self.context.actor,
+            **self.query,
+        )
+        return self.answer(container().delete_order().handle(command, self.context))
+
+
+class OrderRestoration(ApiView):
+    """/v1/orders/{order_id}/restore"""
+
+    operations = by_method(RESTORE_ORDER)
+
+    def post(self, request: Request, order_id: str) -> HttpResponse:
+        """Bring the order back."""
+        command = RestoreOrder(order_id=known_order_id(order_id), expected_version=self.expected_version)
+        return self.answer(container().restore_order().handle(command, self.context))
 
 
 class OrderCancellation(ApiView):

@@ -10,8 +10,10 @@ from rest_framework.request import Request
 
 from application.inventory.adjust_stock import AdjustStock
 from application.inventory.create_product import CreateProduct
+from application.inventory.delete_product import DeleteProduct
 from application.inventory.receive_stock import ReceiveStock
 from application.inventory.rename_product import RenameProduct
+from application.inventory.restore_product import RestoreProduct
 from application.ports.read_models import PAGE_DEFAULT
 from domain.errors import NotFound
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN, Product
@@ -19,11 +21,13 @@ from entrypoints.http_messages.cursors import to_cursor
 from entrypoints.http_messages.operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
+    DELETE_PRODUCT,
     LIST_PRODUCTS,
     READ_PRODUCT,
     READ_STOCK,
     RECEIVE_STOCK,
     RENAME_PRODUCT,
+    RESTORE_PRODUCT,
     by_method,
 )
 from entrypoints.rest_api.api_view import ApiView
@@ -41,7 +45,7 @@ class Products(ApiView):
         """A page of products."""
         after, limit = self.query.get("cursor"), self.query.get("limit", PAGE_DEFAULT)
         with container().read_models(self.context.tenant_id) as views:
-            page = views.products(after=after, limit=limit)
+            page = views.products(deleted=self.query.get("deleted"), after=after, limit=limit)
         return self.listed(page.items, page.next and {"cursor": to_cursor(page.next)})
 
     def post(self, request: Request) -> HttpResponse:
@@ -53,7 +57,7 @@ class Products(ApiView):
 class OneProduct(ApiView):
     """/v1/products/{sku}"""
 
-    operations = by_method(READ_PRODUCT, RENAME_PRODUCT)
+    operations = by_method(READ_PRODUCT, RENAME_PRODUCT, DELETE_PRODUCT)
 
     def get(self, request: Request, sku: str) -> HttpResponse:
         """The product as it stands."""
@@ -64,6 +68,27 @@ class OneProduct(ApiView):
         """Rename the product."""
         command = RenameProduct(sku=known_sku(sku), expected_version=self.expected_version, **self.fields)
         return self.answer(container().rename_product().handle(command, self.context))
+
+    def delete(self, request: Request, sku: str) -> HttpResponse:
+        """Delete the product; answers its tag."""
+        command = DeleteProduct(
+            sku=known_sku(sku),
+            expected_version=self.expected_version,
+            actor=self.context.actor,
+            **self.query,
+        )
+        return self.answer(container().delete_product().handle(command, self.context))
+
+
+class ProductRestoration(ApiView):
+    """/v1/products/{sku}/restore"""
+
+    operations = by_method(RESTORE_PRODUCT)
+
+    def post(self, request: Request, sku: str) -> HttpResponse:
+        """Bring the product back."""
+        command = RestoreProduct(sku=known_sku(sku), expected_version=self.expected_version)
+        return self.answer(container().restore_product().handle(command, self.context))
 
 
 class ProductStock(ApiView):

@@ -20,6 +20,7 @@ from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
 
@@ -82,6 +83,9 @@ class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
 
 
 class TestStockItemRepository(DjangoBinding, StockItemRepositoryContract): ...
+
+
+class TestSoftDeletion(DjangoBinding, SoftDeletionContract): ...
 
 
 class TestEventStore(DjangoBinding, EventStoreContract): ...

@@ -23,6 +23,7 @@ from entrypoints.http_messages.operations import (
 )
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
+from integration.rest_api.readiness import made_ready
 
 NOBODYS_ID = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
 STEPS: tuple[Callable[[Order], None], ...] = (
@@ -48,17 +49,28 @@ STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
 """What must have happened to an order for the operation to be possible."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Caller:
-    """Calls an operation rightly, but for what a test changes."""
+    """Calls an operation rightly, but for what a test changes; what it acts on is made ready for it first."""
 
     api: CheckedClient
     order: Answer
     product: Answer
     order_version: int = 1
+    is_ready: bool = False
+
+    def __post_init__(self) -> None:
+        self.order_id = self.order.json["id"]
+
+    def make_ready(self, operation: Operation) -> None:
+        """Done once."""
+        if not self.is_ready:
+            self.is_ready = True
+            self.order, self.product = made_ready(self.api, operation, self.order, self.product)
 
     def tag(self, operation: Operation) -> str:
         """The current tag of what the operation acts on."""
+        self.make_ready(operation)
         if "order_id" in operation.path:
             return self.order.headers["ETag"].replace('-1"', f'-{self.order_version}"')
         return self.product.headers["ETag"]
@@ -67,16 +79,17 @@ class Caller:
         self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any
     ) -> Answer:
         """`sku`, `order_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
+        tag = self.tag(operation)
         path = operation.path.format(
             sku=changes.pop("sku", "TEA-1"),
-            order_id=changes.pop("order_id", self.order.json["id"]),
+            order_id=changes.pop("order_id", self.order_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}
         if operation.needs_key:
             headers["idempotency_key"] = "another"
         if operation.needs_version:
-            headers["if_match"] = self.tag(operation)
+            headers["if_match"] = tag
         query, raw = changes.pop("query", ""), changes.pop("raw", None)
         headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
         client = client or self.api

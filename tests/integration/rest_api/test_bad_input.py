@@ -89,7 +89,7 @@ class TestAWrongOrder:
         wish = {**ORDER, "reference": "R-1"}
         assert api.post("/v1/orders", wish, idempotency_key="1").status == 201
         answer = api.post("/v1/orders", wish, idempotency_key="2")
-        assert (answer.status, answer.code) == (422, "reference-taken")
+        assert (answer.status, answer.code) == (409, "reference-taken")
 
     @pytest.mark.parametrize("name", ["sku", "quantity"])
     def test_is_refused_when_a_name_stands_twice(self, api: CheckedClient, tea: Answer, name: str) -> None:
@@ -146,4 +146,4 @@ class TestAWrongProduct:
 
     def test_is_refused_when_its_sku_is_taken(self, api: CheckedClient, tea: Answer) -> None:
         answer = api.post("/v1/products", {"sku": "TEA-1", "name": "Other"}, idempotency_key="k")
-        assert (answer.status, answer.code) == (422, "sku-taken")
+        assert (answer.status, answer.code) == (409, "sku-taken")

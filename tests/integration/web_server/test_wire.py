@@ -13,6 +13,18 @@ from integration.web_server.conftest import Send, create_product, order_of
 from integration.web_server.web_process import WebProcess
 
 
+class TestAnAnswerWithoutABody:
+    @pytest.mark.promise("D5")
+    def test_has_its_tag_and_leaves_the_connection_usable(self, web: WebProcess, send: Send) -> None:
+        product_id = create_product(web, send)
+        for body in (None, {"unasked": "for"}):
+            answer = send(web, "DELETE", "/v1/products/TEA-1?reason=tidy", body, If_Match=f'"{product_id}-1"')
+            assert (answer.status, answer.data) == (204, b"")
+            assert answer.headers["ETag"] == f'"{product_id}-2"'
+            assert "Content-Type" not in answer.headers
+            assert send(web, "GET", "/v1/products/TEA-1").status == 410
+
+
 class TestABody:
     @pytest.mark.promise("A2")
     def test_of_20_megabytes_is_refused_and_the_refusal_arrives(

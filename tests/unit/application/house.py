@@ -15,8 +15,10 @@ from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProduct, CreateProductHandler
+from application.inventory.delete_product import DeleteProductHandler
 from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
+from application.inventory.restore_product import RestoreProductHandler
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.deliver_order import DeliverOrderHandler
@@ -60,6 +62,8 @@ class House:
         }
         self.create_product = CreateProductHandler(**wired, new_id=new_id)
         self.rename_product = RenameProductHandler(**wired)
+        self.delete_product = DeleteProductHandler(**wired, new_id=new_id)
+        self.restore_product = RestoreProductHandler(**wired)
         self.receive_stock = ReceiveStockHandler(**wired)
         self.adjust_stock = AdjustStockHandler(**wired)
         self.place_order = PlaceOrderHandler(**wired, new_id=new_id)

@@ -24,6 +24,7 @@ from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
 
@@ -84,6 +85,9 @@ class TestProductRepository(MemoryBinding, ProductRepositoryContract): ...
 
 
 class TestStockItemRepository(MemoryBinding, StockItemRepositoryContract): ...
+
+
+class TestSoftDeletion(MemoryBinding, SoftDeletionContract): ...
 
 
 class TestEventStore(MemoryBinding, EventStoreContract): ...

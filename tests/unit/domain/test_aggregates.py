@@ -13,7 +13,9 @@ from domain.inventory.product import Product
 
 def a_stored_product() -> Product:
     """A product as a repository gives it, at version 3."""
-    return Product.restore(new_id(), version=3, updated_at=NOON, sku="TEA-1", name="Tea", created_at=NOON)
+    return Product.restore(
+        new_id(), version=3, updated_at=NOON, sku="TEA-1", name="Tea", created_at=NOON, deletion=None
+    )
 
 
 class TestTheVersion:

@@ -33,12 +33,12 @@ CODES = """
     inventory.stock_item.AlreadyReserved already-reserved
     inventory.stock_item.NotReserved not-reserved
     inventory.stock_item.NotSold not-sold
+    inventory.stock_item.StockHeld stock-held
     orders.order.OrderStatusForbids order-status-forbids
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
     orders.order.ReturnTooLarge return-too-large
     soft_deletion.NotDeleted not-deleted
-    soft_deletion.Purged purged
 """
 
 EXAMPLES: list[tuple[str, dict[str, object], str]] = [
@@ -137,6 +137,7 @@ class TestARefusalForGood:
             "return-too-large",
             "rule-violation",
             "sku-taken",
+            "stock-held",
             "stock-limit-reached",
             "tenant-name-taken",
             "token-not-active",

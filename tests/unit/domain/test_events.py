@@ -36,8 +36,12 @@ SCHEMAS = {
     ("order.shipped", 1): set(),
     ("order.delivered", 1): set(),
     ("order.returned", 1): {"lines", "reason"},
+    ("order.deleted", 1): {"deletion_id", "actor", "reason"},
+    ("order.restored", 1): {"deletion_id"},
     ("product.created", 1): {"sku", "name"},
     ("product.renamed", 1): {"name"},
+    ("product.deleted", 1): {"deletion_id", "actor", "reason"},
+    ("product.restored", 1): {"deletion_id"},
     ("stock.opened", 1): {"product_id", "sku"},
     ("stock.received", 1): {"quantity"},
     ("stock.adjusted", 1): {"delta", "reason"},
@@ -45,6 +49,8 @@ SCHEMAS = {
     ("stock.released", 1): {"order_id", "quantity"},
     ("stock.sold", 1): {"order_id", "quantity"},
     ("stock.returned", 1): {"order_id", "quantity"},
+    ("stock.deleted", 1): {"deletion_id", "actor", "reason"},
+    ("stock.restored", 1): {"deletion_id"},
 }
 
 

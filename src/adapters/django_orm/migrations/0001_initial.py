@@ -123,6 +123,11 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["tenant_id", "status", "created_at", "id"], name="customer_order_by_status"
                     ),
+                    models.Index(
+                        condition=models.Q(("deleted_at__isnull", False)),
+                        fields=["tenant_id", "created_at", "id"],
+                        name="customer_order_deleted_by_age",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(
@@ -282,6 +287,11 @@ class Migration(migrations.Migration):
                 "base_manager_name": "objects",
                 "indexes": [
                     models.Index(fields=["tenant_id", "created_at", "id"], name="product_by_age"),
+                    models.Index(
+                        condition=models.Q(("deleted_at__isnull", False)),
+                        fields=["tenant_id", "created_at", "id"],
+                        name="product_deleted_by_age",
+                    ),
                     models.Index(
                         condition=models.Q(("deleted_at__isnull", False)),
                         fields=["tenant_id", "sku", "deleted_at"],

@@ -31,6 +31,12 @@ class Product(TimeStampedModel, VersionedModel, SoftDeleteModel):
         indexes = [
             # The list of products, walked backwards: newest first.
             models.Index(fields=["tenant_id", "created_at", "id"], name="product_by_age"),
+            # The list of deleted products; live rows cost it nothing.
+            models.Index(
+                fields=["tenant_id", "created_at", "id"],
+                condition=Q(deleted_at__isnull=False),
+                name="product_deleted_by_age",
+            ),
             # Tells a deleted SKU from one that never was; live rows cost it nothing.
             models.Index(
                 fields=["tenant_id", "sku", "deleted_at"],
