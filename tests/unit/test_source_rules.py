@@ -135,7 +135,7 @@ class TestTheSources:
 
 class TestTheDocuments:
     @pytest.mark.parametrize(
-        "document", ["README.md", *(f"docs/{name}" for name in ("guarantees.md", "limits.md"))]
+        "document", ["README.md", *(f"docs/{name}" for name in ("guarantees.md", "limits.md", "patterns.md"))]
     )
     def test_link_to_files_that_exist(self, document: str) -> None:
         file = ROOT / document
