@@ -17,12 +17,16 @@ class TestAnAnswerWithoutABody:
     @pytest.mark.promise("D5")
     def test_has_its_tag_and_leaves_the_connection_usable(self, web: WebProcess, send: Send) -> None:
         product_id = create_product(web, send)
-        for body in (None, {"unasked": "for"}):
-            answer = send(web, "DELETE", "/v1/products/TEA-1?reason=tidy", body, If_Match=f'"{product_id}-1"')
-            assert (answer.status, answer.data) == (204, b"")
-            assert answer.headers["ETag"] == f'"{product_id}-2"'
-            assert "Content-Type" not in answer.headers
-            assert send(web, "GET", "/v1/products/TEA-1").status == 410
+        address, tag = "/v1/products/TEA-1?reason=tidy", f'"{product_id}-1"'
+        unasked = send(web, "DELETE", address, {"unasked": "for"}, If_Match=tag)
+        assert (unasked.status, unasked.json()["errors"][0]["field"]) == (400, "body")
+        assert send(web, "GET", "/v1/products/TEA-1").status == 200
+
+        answer = send(web, "DELETE", address, If_Match=tag)
+        assert (answer.status, answer.data) == (204, b"")
+        assert answer.headers["ETag"] == f'"{product_id}-2"'
+        assert "Content-Type" not in answer.headers
+        assert send(web, "GET", "/v1/products/TEA-1").status == 410
 
 
 class TestABody:
