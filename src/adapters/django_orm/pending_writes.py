@@ -16,8 +16,10 @@ from adapters.django_orm.error_translation import (
     sqlstate,
 )
 from adapters.django_orm.event_rows import NewEvent, append_statement
+from adapters.django_orm.message_rows import message_statements
 from adapters.django_orm.table_writes import Statement
 from adapters.django_orm.tenant_session import TenantSession
+from application.ports.outbox import Subscriptions
 from application.ports.unit_of_work import CommandContext
 from domain.aggregate import Aggregate
 from domain.errors import DomainError, StaleObjectError
@@ -49,9 +51,10 @@ class _Write:
 class PendingWrites:
     """The aggregates that a transaction has met, and the writes that it has enlisted."""
 
-    def __init__(self, session: TenantSession, context: CommandContext) -> None:
+    def __init__(self, session: TenantSession, context: CommandContext, subscriptions: Subscriptions) -> None:
         self._session = session
         self._context = context
+        self._subscriptions = subscriptions
         self._loaded: list[Aggregate] = []
         self._saved: dict[int, Aggregate] = {}
         self._pending: dict[Key, _Write] = {}
@@ -103,7 +106,7 @@ class PendingWrites:
         self._pending[key] = _Write(*key, expected_version, (guard,), tuple(events), None)
 
     def flush(self) -> None:
-        """Write what is enlisted, in (kind, id) order, events last, in one message to the server.
+        """Write what is enlisted, in (kind, id) order, then messages, then events, all in one message to the server.
 
         Raises StaleObjectError, SkuTaken, ReferenceTaken.
         """
@@ -112,12 +115,13 @@ class PendingWrites:
         writes = [self._pending[key] for key in sorted(self._pending)]
         if not writes:
             return
-        appended = append_statement(self._context, _new_events(writes))
+        events = _new_events(writes)
         statements = [statement for write in writes for statement in write.statements]
+        statements += message_statements(self._context.tenant_id, events, self._subscriptions)
         if not self._has_savepoint:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
-        statements.append(appended)
+        statements.append(append_statement(self._context, events))
         try:
             self._session.query(
                 "; ".join(statement.sql for statement in statements),

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from adapters.django_orm import idempotency
 from adapters.django_orm.event_store import DjangoEventStore
+from adapters.django_orm.outbox import DjangoInbox
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.repositories import (
     DjangoOrderRepository,
@@ -15,6 +16,7 @@ from adapters.django_orm.repositories import (
 )
 from adapters.django_orm.table_writes import Statement
 from adapters.django_orm.tenant_session import TenantSession
+from application.ports.outbox import NOBODY_REACTS, Subscriptions
 from application.ports.unit_of_work import CommandContext
 from domain.idempotency import Done, Refused, RequestKey
 
@@ -32,9 +34,11 @@ class DjangoUnitOfWork:
     products: DjangoProductRepository
     stock_items: DjangoStockItemRepository
     events: DjangoEventStore
+    inbox: DjangoInbox
 
-    def __init__(self, context: CommandContext) -> None:
+    def __init__(self, context: CommandContext, *, subscriptions: Subscriptions = NOBODY_REACTS) -> None:
         self._context = context
+        self._subscriptions = subscriptions
         self._was_entered = False
         self._claimed: RequestKey | None = None
         self._settlement: Statement | None = None
@@ -45,12 +49,13 @@ class DjangoUnitOfWork:
         self._was_entered = True
         tenant_id = self._context.tenant_id
         self._session = TenantSession(tenant_id)
-        self._writes = PendingWrites(self._session, self._context)
+        self._writes = PendingWrites(self._session, self._context, self._subscriptions)
         parts = (self._session, tenant_id, self._writes)
         self.orders = DjangoOrderRepository(*parts)
         self.products = DjangoProductRepository(*parts)
         self.stock_items = DjangoStockItemRepository(*parts)
         self.events = DjangoEventStore(*parts)
+        self.inbox = DjangoInbox(self._session)
         return self
 
     def __exit__(

@@ -36,7 +36,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
+from adapters.memory.messages import MessageTable
 from application.ports.clock import Clock, NewId
+from application.ports.outbox import ClaimLost, Message
 from application.ports.unit_of_work import TransactionConflict
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
 
@@ -65,14 +67,17 @@ class Changes:
     unique_ids: dict[UniqueKey, UUID | None] = field(default_factory=dict)
     """None: the value is free again."""
     events: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    settled: list[Message] = field(default_factory=list)
     claimed: RequestName | None = None
     outcome: Row | None = None
 
     def discard_writes(self) -> None:
-        """Forget rows and events; the claimed key stays."""
+        """Forget rows, events and messages; the claimed key and what is settled stay."""
         self.rows.clear()
         self.unique_ids.clear()
         self.events.clear()
+        self.messages.clear()
 
 
 class InMemoryDatabase:
@@ -91,6 +96,7 @@ class InMemoryDatabase:
         self.latch = threading.Lock()
         self.tenants: dict[UUID, str] = {}
         self.tokens: dict[UUID, Row] = {}
+        self.messages = MessageTable()
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
         self._unique_ids: dict[UniqueKey, UUID | None] = {}
@@ -186,10 +192,16 @@ class InMemoryDatabase:
             return None
 
     def commit(self, changes: Changes) -> None:
-        """Make it all visible at once (step 3). Past the lease: TransactionConflict, and nothing is done."""
+        """Make it all visible at once (step 3), or nothing.
+
+        Raises TransactionConflict past the lease, ClaimLost if a settled message was taken meanwhile.
+        """
         with self.latch:
-            if self._is_overdue(changes, self.now()) or not self._holds_its_claim(changes):
+            at = self.now()
+            if self._is_overdue(changes, at) or not self._holds_its_claim(changes):
                 raise TransactionConflict()
+            self._settle(changes.settled, at)
+            self.messages.insert(changes.messages, at)
             for key, row in changes.rows.items():
                 if key not in self._rows:
                     bisect.insort(self._by_age[key[:2]], (row["created_at"], row["id"]))
@@ -201,6 +213,15 @@ class InMemoryDatabase:
             if changes.claimed is not None and changes.outcome is not None:
                 self._outcomes[changes.claimed] = changes.outcome
             self._close(changes)
+
+    def _settle(self, settled: Sequence[Message], at: datetime) -> None:
+        for message in settled:
+            if self.messages.held(message.wake, message.version, message.fence) is None:
+                raise ClaimLost(id=str(message.id))
+        for message in settled:
+            row = self.messages.held(message.wake, message.version, message.fence)
+            if row is not None:
+                row["settled_at"] = at
 
     def close(self, changes: Changes) -> None:
         """Take back ticket and claim of a transaction that is rolled back (step 4)."""

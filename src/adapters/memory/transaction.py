@@ -8,6 +8,7 @@ from uuid import UUID
 from adapters.memory.database import Changes, InMemoryDatabase, Row, RowKey, UniqueKey
 from adapters.row_mapping.json_codec import event_from_data, event_to_data
 from application.ports.event_store import RecordedEvent
+from application.ports.outbox import Subscriptions, Wake
 from application.ports.unit_of_work import CommandContext
 from domain.errors import StaleObjectError
 from domain.event import Event
@@ -16,8 +17,11 @@ from domain.event import Event
 class Transaction:
     """Reads see its own writes first. Locks are held until it ends."""
 
-    def __init__(self, database: InMemoryDatabase, context: CommandContext) -> None:
+    def __init__(
+        self, database: InMemoryDatabase, context: CommandContext, subscriptions: Subscriptions
+    ) -> None:
         self.database, self.context = database, context
+        self._subscriptions = subscriptions
         self.changes = Changes(database.now())
         self._locks: set[RowKey | UniqueKey] = set()
 
@@ -89,6 +93,12 @@ class Transaction:
                     "data": event_to_data(event),
                 }
             )
+            self._write_messages(stream_id, expected_version + offset, event)
+
+    def _write_messages(self, stream_id: UUID, version: int, event: Event) -> None:
+        for consumer in self._subscriptions.get(type(event), ()):
+            wake = Wake(self.context.tenant_id, consumer, stream_id)
+            self.changes.messages.append({"id": self.database.new_id(), "wake": wake, "version": version})
 
     def discard_writes(self) -> None:
         """Drop all writes, and the locks and the ticket with them."""

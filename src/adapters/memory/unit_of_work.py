@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from adapters.memory.database import InMemoryDatabase
 from adapters.memory.event_store import InMemoryEventStore
+from adapters.memory.outbox import InMemoryInbox
 from adapters.memory.repositories import (
     InMemoryOrderRepository,
     InMemoryProductRepository,
@@ -15,6 +16,7 @@ from adapters.memory.repositories import (
 from adapters.memory.transaction import Transaction
 from adapters.memory.write_list import WriteList
 from adapters.row_mapping.json_codec import outcome_from_data, outcome_to_data
+from application.ports.outbox import NOBODY_REACTS, Subscriptions
 from application.ports.unit_of_work import CommandContext
 from domain.idempotency import KEY_KEPT_FOR, Done, Refused, RequestKey
 
@@ -24,8 +26,14 @@ Result = TypeVar("Result")
 class InMemoryUnitOfWork:
     """See the port; used once, as a context manager, by one thread."""
 
-    def __init__(self, context: CommandContext, *, database: InMemoryDatabase) -> None:
-        self._context, self._database = context, database
+    def __init__(
+        self,
+        context: CommandContext,
+        *,
+        database: InMemoryDatabase,
+        subscriptions: Subscriptions = NOBODY_REACTS,
+    ) -> None:
+        self._context, self._database, self._subscriptions = context, database, subscriptions
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -33,13 +41,14 @@ class InMemoryUnitOfWork:
         if self._entered:
             raise RuntimeError("a unit of work is used once; open a new one")
         self._entered = True
-        self._transaction = Transaction(self._database, self._context)
+        self._transaction = Transaction(self._database, self._context, self._subscriptions)
         self._writes = WriteList(self._transaction)
         self._request: RequestKey | None = None
         self.orders = InMemoryOrderRepository(self._transaction, self._writes)
         self.products = InMemoryProductRepository(self._transaction, self._writes)
         self.stock_items = InMemoryStockItemRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
+        self.inbox = InMemoryInbox(self._transaction)
         return self
 
     def __exit__(

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
 from application.ports.event_store import EventStore
+from application.ports.outbox import Inbox
 from application.ports.repositories import OrderRepository, ProductRepository, StockItemRepository
 from domain.errors import DomainError
 from domain.idempotency import Done, Refused, RequestKey
@@ -44,7 +45,8 @@ class UnitOfWork(Protocol):
     """A context manager for one transaction of one tenant, never shared between threads, never used twice.
 
     Leaving it cleanly writes what was saved and commits; leaving it by an exception writes nothing. State rows,
-    their events, the idempotency record and outgoing messages commit together or not at all (E1, H9). After a
+    their events, the idempotency record and a message for each event and subscriber commit together or not at all
+    (E1, H9, O1). After a
     rollback each aggregate that was loaded or saved is spent: saving it again raises AggregateSpent (L6).
     Raises StoreUnavailable, TransactionConflict from any method that reaches the database.
     """
@@ -57,6 +59,8 @@ class UnitOfWork(Protocol):
     def stock_items(self) -> StockItemRepository: ...
     @property
     def events(self) -> EventStore: ...
+    @property
+    def inbox(self) -> Inbox: ...
 
     def __enter__(self) -> Self: ...
 

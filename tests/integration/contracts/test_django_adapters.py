@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.db import connections
 
 from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
+from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
+from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
@@ -73,6 +78,15 @@ def expire_key(context: CommandContext) -> None:
         assert cursor.rowcount == 1
 
 
+def pass_time(tenant_id: UUID, delta: timedelta) -> None:
+    """Move what was to happen later into the past, as the owner."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE message SET due_at = due_at - %s, wake_at = wake_at - %s WHERE tenant_id = %s",
+            [delta, delta, tenant_id],
+        )
+
+
 class TestUnitOfWork(DjangoBinding, UnitOfWorkContract): ...
 
 
@@ -92,6 +106,28 @@ class TestEventStore(DjangoBinding, EventStoreContract): ...
 
 
 class TestIdempotency(DjangoBinding, IdempotencyContract): ...
+
+
+class TestOutbox(DjangoBinding, OutboxContract):
+    @pytest.fixture
+    def open_unit_of_work(self) -> OpenUnitOfWork:
+        return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS)
+
+    @pytest.fixture
+    def claims(self, database_urls: object) -> MessageClaims:
+        return DjangoMessageClaims()
+
+    @pytest.fixture
+    def backlog(self, database_urls: object) -> Backlog:
+        return DjangoBacklog()
+
+    @pytest.fixture
+    def dead_letters(self, database_urls: object) -> DeadLetters:
+        return DjangoDeadLetters()
+
+    @pytest.fixture
+    def pass_time(self) -> PassTime:
+        return pass_time
 
 
 class TestReadModels(DjangoBinding, ReadModelsContract): ...

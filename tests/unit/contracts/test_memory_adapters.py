@@ -10,10 +10,12 @@ import pytest
 
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -21,6 +23,7 @@ from unit.contracts.access_contract import AccessContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
+from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
@@ -94,6 +97,28 @@ class TestEventStore(MemoryBinding, EventStoreContract): ...
 
 
 class TestIdempotency(MemoryBinding, IdempotencyContract): ...
+
+
+class TestOutbox(MemoryBinding, OutboxContract):
+    @pytest.fixture
+    def open_unit_of_work(self, database: InMemoryDatabase) -> OpenUnitOfWork:
+        return functools.partial(InMemoryUnitOfWork, database=database, subscriptions=REACTIONS)
+
+    @pytest.fixture
+    def claims(self, database: InMemoryDatabase) -> MessageClaims:
+        return InMemoryMessageClaims(database)
+
+    @pytest.fixture
+    def backlog(self, database: InMemoryDatabase) -> Backlog:
+        return InMemoryBacklog(database)
+
+    @pytest.fixture
+    def dead_letters(self, database: InMemoryDatabase) -> DeadLetters:
+        return InMemoryDeadLetters(database)
+
+    @pytest.fixture
+    def pass_time(self, clock: SettableClock) -> PassTime:
+        return lambda tenant_id, delta: clock.advance(delta)
 
 
 class TestReadModels(MemoryBinding, ReadModelsContract): ...

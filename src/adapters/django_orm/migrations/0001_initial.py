@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django.contrib.postgres.fields
 import django.db.models.expressions
+import django.db.models.functions.datetime
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
@@ -486,6 +487,63 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "tenant",
                 "constraints": [models.UniqueConstraint(fields=("name",), name="tenant_name_unique")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "consumer",
+                        "stream_id",
+                        "version",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("consumer", models.CharField(max_length=100)),
+                ("stream_id", models.UUIDField()),
+                ("version", models.IntegerField()),
+                ("id", models.UUIDField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "due_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), null=True),
+                ),
+                (
+                    "wake_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), null=True),
+                ),
+                ("fence", models.IntegerField(db_default=0)),
+                ("tries", models.IntegerField(db_default=0)),
+                ("error", models.CharField(db_default="", max_length=500)),
+                ("parked_at", models.DateTimeField(null=True)),
+                ("settled_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "db_table": "message",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("settled_at__isnull", True)),
+                        fields=["wake_at"],
+                        name="message_unsettled",
+                    ),
+                    models.Index(
+                        condition=models.Q(("parked_at__isnull", False)),
+                        fields=["tenant_id", "id"],
+                        name="message_parked",
+                    ),
+                    models.Index(
+                        condition=models.Q(("settled_at__isnull", False)),
+                        fields=["settled_at"],
+                        name="message_settled",
+                    ),
+                ],
             },
         ),
         migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),

@@ -20,6 +20,7 @@ TENANT_TABLES: Final = (
     "order_line",
     "event",
     "idempotency_record",
+    "message",
 )
 """Every table with a tenant_id."""
 
@@ -34,6 +35,7 @@ _APP_RIGHTS: Final = {
     "order_line": f"SELECT, INSERT, UPDATE (returned, {_DELETION})",
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
+    "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, error, parked_at, settled_at)",
     "django_migrations": "SELECT",
 }
 _SYSTEM_RIGHTS: Final = {
@@ -45,6 +47,7 @@ _SYSTEM_RIGHTS: Final = {
     "order_line": "SELECT",
     "event": "SELECT",
     "idempotency_record": "SELECT, DELETE",
+    "message": "SELECT, UPDATE (wake_at), DELETE",
     "django_migrations": "SELECT",
 }
 
@@ -89,7 +92,7 @@ FOR_ROLE: Final = {
         (
             f"GRANT USAGE ON SCHEMA public TO {SYSTEM_ROLE};",
             *(
-                _policy(table, SYSTEM_ROLE, "true", writes=table == "idempotency_record")
+                _policy(table, SYSTEM_ROLE, "true", writes=table in {"idempotency_record", "message"})
                 for table in TENANT_TABLES
                 if table in _SYSTEM_RIGHTS
             ),

@@ -7,10 +7,12 @@ from adapters.django_orm.models.events import StoredEvent
 from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
+from adapters.django_orm.models.outbox import Message
 
 __all__ = [
     "AccessToken",
     "IdempotencyRecord",
+    "Message",
     "Order",
     "OrderLine",
     "Product",
