@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from adapters import system_clock
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
+from application.delivery.drain_key import DrainKeyHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
@@ -28,6 +29,7 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
+from application.subscriptions import reactions_of
 from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
 from entrypoints.settings import Settings
 
@@ -59,10 +61,48 @@ class Container(containers.DeclarativeContainer):
     memory: providers.Singleton[Any] = providers.Singleton(
         _named("adapters.memory.database.InMemoryDatabase")
     )
+    consumers: providers.Dict = providers.Dict()
+    subscriptions = providers.Singleton(reactions_of, consumers)
     unit_of_work = providers.Selector(
         settings.provided.persistence,
-        django=providers.Factory(_named("adapters.django_orm.unit_of_work.DjangoUnitOfWork")),
-        memory=providers.Factory(_named("adapters.memory.unit_of_work.InMemoryUnitOfWork"), database=memory),
+        django=providers.Factory(
+            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"), subscriptions=subscriptions
+        ),
+        memory=providers.Factory(
+            _named("adapters.memory.unit_of_work.InMemoryUnitOfWork"),
+            database=memory,
+            subscriptions=subscriptions,
+        ),
+    )
+    message_claims = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoMessageClaims")),
+        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryMessageClaims"), database=memory),
+    )
+    backlog = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoBacklog")),
+        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryBacklog"), database=memory),
+    )
+    dead_letters = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
+        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryDeadLetters"), database=memory),
+    )
+    release_thread: providers.Selector[Any] = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Object(_named("adapters.django_orm.tenant_session.close_connections")),
+        memory=providers.Object(lambda: None),
+    )
+    task_queue = providers.Factory(
+        _named("adapters.dramatiq_queue.DramatiqQueue"),
+        settings.provided.redis_url,
+        release_thread=release_thread,
+    )
+    thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
+    worker_of = providers.Callable(_named("adapters.dramatiq_queue.worker_of"))
+    drain_key = providers.Singleton(
+        DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
     )
     read_models = providers.Selector(
         settings.provided.persistence,
@@ -128,6 +168,7 @@ class Container(containers.DeclarativeContainer):
             _named("adapters.django_orm.connection_budget.ConnectionBudget"),
             web_workers=settings.provided.web_workers,
             web_threads=settings.provided.web_threads,
+            worker_threads=settings.provided.worker_threads,
         ),
         providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
     )

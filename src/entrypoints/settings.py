@@ -11,6 +11,7 @@ from application.ports.rate_limit import RateLimits
 
 WEB_WORKERS_MAX: Final = 64
 WEB_THREADS_MAX: Final = 64
+WORKER_THREADS_MAX: Final = 64
 RATE_LIMIT_TOKEN_DEFAULT: Final = 60_000
 RATE_LIMIT_TENANT_DEFAULT: Final = 120_000
 RATE_LIMIT_MAX: Final = 1_000_000_000
@@ -46,6 +47,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     web_workers: int = 2
     web_threads: int = 8
+    worker_threads: int = 4
+    """Messages that one worker process handles at once."""
     rate_limit_token: int = RATE_LIMIT_TOKEN_DEFAULT
     """Requests of one token owner in a window."""
     rate_limit_tenant: int = RATE_LIMIT_TENANT_DEFAULT
@@ -87,6 +90,7 @@ class Settings:
             ),
             web_workers=_count(env, "HOLDWATER_WEB_WORKERS", default=2, maximum=WEB_WORKERS_MAX),
             web_threads=_count(env, "HOLDWATER_WEB_THREADS", default=8, maximum=WEB_THREADS_MAX),
+            worker_threads=_count(env, "HOLDWATER_WORKER_THREADS", default=4, maximum=WORKER_THREADS_MAX),
             rate_limit_token=_count(
                 env, "HOLDWATER_RATE_LIMIT_TOKEN", default=RATE_LIMIT_TOKEN_DEFAULT, maximum=RATE_LIMIT_MAX
             ),

@@ -16,16 +16,20 @@ from domain.errors import DomainError
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBudget:
-    """ReadinessCheck: `web_workers` × `web_threads` connections, and `spare` for commands and operators, fit."""
+    """ReadinessCheck: the connections of all processes fit.
+
+    These are `web_workers` × `web_threads`, a worker's `worker_threads`, and `spare` for relay, commands and operators.
+    """
 
     web_workers: int
     web_threads: int
+    worker_threads: int
     spare: int = 10
 
     def __call__(self) -> CheckResult:
         """See the port."""
         name = "connection budget"
-        needed = self.web_workers * self.web_threads + self.spare
+        needed = self.web_workers * self.web_threads + self.worker_threads + self.spare
         try:
             ((offered,),) = query_of_nobody(
                 "SELECT current_setting('max_connections')::integer"
@@ -37,8 +41,8 @@ class ConnectionBudget:
         problem = None
         if needed > offered:
             problem = (
-                f"{self.web_workers} web workers of {self.web_threads} threads and {self.spare} spare need {needed} "
-                f"connections, the server admits {offered}; raise max_connections, or lower HOLDWATER_WEB_WORKERS "
-                "or HOLDWATER_WEB_THREADS"
+                f"{self.web_workers} web workers of {self.web_threads} threads, a worker of {self.worker_threads} and "
+                f"{self.spare} spare need {needed} connections, the server admits {offered}; raise max_connections, "
+                "or lower HOLDWATER_WEB_WORKERS, HOLDWATER_WEB_THREADS or HOLDWATER_WORKER_THREADS"
             )
         return CheckResult(name, required=True, problem=problem)

@@ -103,6 +103,11 @@ def query_of_nobody(sql: str, params: Sequence[Any] = (), alias: str = DEFAULT_D
         return _execute_anew(connection, sql, params)
 
 
+def close_connections() -> None:
+    """Close what this thread holds open; for the end of a worker's thread."""
+    connections.close_all()
+
+
 def compiled(rows: QuerySet[Any, Any]) -> tuple[str, tuple[object, ...]]:
     """The statement and parameters of a queryset, to be run in a session's message."""
     sql, params = rows.query.sql_with_params()

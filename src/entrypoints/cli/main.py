@@ -9,7 +9,7 @@ import urllib3
 
 from application.ports.readiness import NotFit
 from domain.errors import DomainError
-from entrypoints.cli import access, bench, database, stack, web
+from entrypoints.cli import access, bench, database, stack, web, worker
 from entrypoints.cli.demo.api_client import UnexpectedReply
 from entrypoints.cli.demo.command import demo
 from entrypoints.cli.errors import CommandFailed
@@ -28,6 +28,8 @@ app.command()(stack.down)
 app.command()(stack.status)
 app.command()(demo)
 app.command()(web.web)
+app.command()(worker.worker)
+app.command()(worker.relay)
 app.command()(database.migrate)
 app.command()(database.doctor)
 app.add_typer(access.tenants, name="tenant")

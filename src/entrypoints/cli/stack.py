@@ -105,6 +105,12 @@ def running_service(
             is_ready=lambda: http_answers(port, "/readyz"),
             ready_timeout_s=READY_TIMEOUT_S,
         )
+        for role in ("worker", "relay") if stack.redis_url else ("worker",):
+            stack.run_command(
+                role,
+                [sys.executable, "-m", "entrypoints.cli.main", role],
+                env=child_environment(environment),
+            )
         token = _development_token(state, container.access_desk(), container.authenticate())
         stack.mark_ready(url)
         yield stack, Service(url=url, token=token, desk=container.access_desk())

@@ -1,0 +1,1 @@
+"""What follows from events: messages on their way, and what becomes of them."""

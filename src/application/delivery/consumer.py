@@ -1,0 +1,35 @@
+"""What reacts to events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from application.ports.event_store import RecordedEvent
+from application.ports.outbox import Message
+from application.ports.unit_of_work import UnitOfWork
+
+RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 3_600))
+"""For consumers without a table of their own; after the last one the message is parked."""
+
+
+class Undeliverable(Exception):
+    """No further try can help; the message says why. The message is parked at once."""
+
+
+class Consumer(Protocol):
+    """Handles one message at a time, those of one key in order; the same message may come again after a crash."""
+
+    @property
+    def retry_delays(self) -> Sequence[timedelta]:
+        """The wait after the first failed try, the second, …; when they are used up the message is parked."""
+        ...
+
+    def act(self, message: Message, event: RecordedEvent) -> None:
+        """The effect outside: no transaction is open (O5). It carries `message.id` as its key (O3)."""
+        ...
+
+    def record(self, event: RecordedEvent, uow: UnitOfWork) -> None:
+        """The effect inside: what is saved commits together with the settlement, once (O3)."""
+        ...

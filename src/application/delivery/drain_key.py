@@ -1,0 +1,98 @@
+"""Handle the messages of one key in order, until there is none or one of them fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from application.delivery.consumer import Consumer, Undeliverable
+from application.ports.event_store import RecordedEvent
+from application.ports.outbox import ClaimLost, Message, MessageClaims, Wake
+from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, StoreUnavailable
+
+MESSAGES_PER_WAKE_MAX: Final = 100
+"""A key with more messages than this gives way to others; the relay wakes it again."""
+
+_log: Final = logging.getLogger("holdwater.delivery")
+
+
+@dataclass(frozen=True)
+class DrainKeyHandler:
+    """Claims, acts, records and settles, message by message.
+
+    A message whose handler fails is put off by its consumer's delays and parked in the end: its key waits, others
+    flow (O4). A worker that dies leaves its claim to run out.
+    """
+
+    claims: MessageClaims
+    consumers: Mapping[str, Consumer]
+    open_unit_of_work: OpenUnitOfWork
+
+    def handle(self, wake: Wake) -> int:
+        """How many messages were settled. Raises StoreUnavailable; the claim that was held then runs out."""
+        consumer = self.consumers.get(wake.consumer)
+        if consumer is None:  # of a newer version of this service, or one that was turned off: its rows stay
+            _log.warning("no consumer is called %s here; its messages wait", wake.consumer)
+            return 0
+        for settled in range(MESSAGES_PER_WAKE_MAX):
+            message = self.claims.claim(wake)
+            if message is None or not self._is_delivered(message, consumer):
+                return settled
+        return MESSAGES_PER_WAKE_MAX
+
+    def _is_delivered(self, message: Message, consumer: Consumer) -> bool:
+        if message.tries > len(consumer.retry_delays) + 1:
+            self._park(message, "the worker ended without a word on every try")
+            return False
+        try:
+            event = message.read_event()
+            consumer.act(message, event)
+            with self.open_unit_of_work(_context(message, event)) as uow:
+                uow.inbox.settle(message)
+                consumer.record(event, uow)
+        except StoreUnavailable:
+            raise
+        except ClaimLost:
+            _log.warning("message %s took longer than its claim; another worker has it", message.id)
+            return False
+        except Undeliverable as refusal:
+            self._park(message, str(refusal))
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever a consumer raises stops its key alone
+            self._failed(message, consumer, error)
+            return False
+        return True
+
+    def _failed(self, message: Message, consumer: Consumer, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if message.tries > len(consumer.retry_delays):
+            self._park(message, reason)
+            return
+        delay = consumer.retry_delays[message.tries - 1]
+        _log.warning(
+            "message %s for %s failed, next try in %s: %s", message.id, message.wake.consumer, delay, reason
+        )
+        self.claims.put_off(message, delay=delay, error=reason)
+
+    def _park(self, message: Message, reason: str) -> None:
+        _log.error(
+            "message %s for %s is a dead letter after %d tries: %s",
+            message.id,
+            message.wake.consumer,
+            message.tries,
+            reason,
+        )
+        self.claims.park(message, error=reason)
+
+
+def _context(message: Message, event: RecordedEvent) -> CommandContext:
+    """What a consumer does is done by it, on account of the event, for the same request as the event."""
+    return CommandContext(
+        tenant_id=message.wake.tenant_id,
+        actor=message.wake.consumer,
+        correlation_id=event.correlation_id,
+        causation_id=str(event.event_id),
+        traceparent=event.traceparent,
+    )

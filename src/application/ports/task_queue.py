@@ -1,0 +1,27 @@
+"""How workers hear that there is something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from application.ports.outbox import Wake
+from domain.errors import DomainError
+
+DRAIN_KEY: Final = "drain_key"
+"""The task that a wake is for, by the name that brokers know it by."""
+
+
+class QueueUnavailable(DomainError):
+    """The broker cannot be reached; what it would have carried is sent once it is back."""
+
+
+class TaskQueue(Protocol):
+    """Carries wakes, and may lose them: the relay sends them again from the database (O2)."""
+
+    def wake(self, wakes: Sequence[Wake]) -> None:
+        """Let a worker look at each key; a key whose wake is still on its way gets no second one.
+
+        Raises QueueUnavailable; some of the wakes may have been sent then.
+        """
+        ...

@@ -1,0 +1,47 @@
+"""`worker` and `relay`: background roles alone, for a process manager or container."""
+
+from __future__ import annotations
+
+import typer
+
+from entrypoints import logs
+from entrypoints.cli.stack import environment_of
+from entrypoints.cli.state import STATE_DIR_DEFAULT, StateDir
+from entrypoints.cli.wiring import wired
+from entrypoints.container import Container
+from entrypoints.worker.roles import run_relay, run_worker
+from entrypoints.worker.rounds import stopped_by_signals
+
+
+def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
+    """Handle messages until SIGTERM, then finish what runs.
+
+    HOLDWATER_WORKER_THREADS says how many at once. Without a Redis it looks for work in PostgreSQL itself.
+
+    Example: holdwater worker --state-dir var
+    """
+    container = _started(state_dir)
+    with stopped_by_signals() as stop:
+        run_worker(container, stop)
+
+
+def relay(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
+    """Wake workers for messages that are due, until SIGTERM. Any number of relays may run.
+
+    Example: holdwater relay --state-dir var
+    """
+    container = _started(state_dir)
+    if not container.settings().redis_url:
+        raise typer.BadParameter(
+            "there is no broker: set REDIS_URL, or run workers alone, which then wake themselves"
+        )
+    with stopped_by_signals() as stop:
+        run_relay(container, stop)
+
+
+def _started(state_dir: StateDir) -> Container:
+    container = wired(environment_of(state_dir))
+    settings = container.settings()
+    logs.configure(settings.log_format, settings.log_level)
+    container.refuse_void_isolation()
+    return container

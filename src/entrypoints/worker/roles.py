@@ -1,0 +1,45 @@
+"""What `holdwater worker` and `holdwater relay` run."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
+from entrypoints.container import Container
+from entrypoints.worker.rounds import run_rounds
+
+RELAY_POLL_S: Final = 0.25
+WORKER_STOP_MS: Final = 20_000
+"""How long running tasks may take to finish after SIGTERM; a claim that is left behind runs out."""
+
+
+def run_relay(container: Container, stop: threading.Event) -> None:
+    """Wake workers over the broker until told to stop."""
+    queue = container.task_queue()
+    try:
+        _relay(RelayHandler(container.backlog(), queue), stop)
+    finally:
+        queue.close()
+
+
+def run_worker(container: Container, stop: threading.Event) -> None:
+    """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
+    handle, threads = container.drain_key().handle, container.settings().worker_threads
+    if container.settings().redis_url:
+        queue = container.task_queue()
+        worker = container.worker_of(queue, handle, threads=threads)
+        worker.start()
+        stop.wait()
+        worker.stop(timeout=WORKER_STOP_MS)
+        queue.close()
+        return
+    own_queue = container.thread_queue(handle, threads=threads)
+    try:
+        _relay(RelayHandler(container.backlog(), own_queue), stop)
+    finally:
+        own_queue.close()
+
+
+def _relay(relay: RelayHandler, stop: threading.Event) -> None:
+    run_rounds(lambda: relay.handle() == WAKES_PER_ROUND_MAX, stop=stop, idle_s=RELAY_POLL_S)

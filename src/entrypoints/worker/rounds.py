@@ -1,0 +1,57 @@
+"""Rounds of work until the process is told to stop, patient while a server is away."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from application.ports.task_queue import QueueUnavailable
+from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
+
+AWAY_WAIT_S_FIRST: Final = 0.1
+AWAY_WAIT_S_MAX: Final = 2.0
+
+_log: Final = logging.getLogger("holdwater.delivery")
+
+
+def run_rounds(do_round: Callable[[], bool], *, stop: threading.Event, idle_s: float) -> None:
+    """Call `do_round` until `stop` is set: at once again if it returns true, else after `idle_s` seconds.
+
+    While PostgreSQL or the broker is away it is called after growing waits of at most AWAY_WAIT_S_MAX seconds.
+    """
+    wait_s = 0.0
+    while not stop.is_set():
+        try:
+            goes_on = do_round()
+        except (StoreUnavailable, QueueUnavailable, TransactionConflict) as error:
+            if not wait_s:
+                _log.warning("%s", error)
+            wait_s = min(max(AWAY_WAIT_S_FIRST, 2 * wait_s), AWAY_WAIT_S_MAX)
+            stop.wait(wait_s)
+            continue
+        if wait_s:
+            _log.warning("back at work")
+            wait_s = 0.0
+        if not goes_on:
+            stop.wait(idle_s)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; main thread only."""
+    stop = threading.Event()
+
+    def ask_to_stop(signum: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
