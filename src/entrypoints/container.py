@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from adapters import system_clock
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
+from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
@@ -63,6 +64,11 @@ class Container(containers.DeclarativeContainer):
         settings.provided.persistence,
         django=providers.Factory(_named("adapters.django_orm.unit_of_work.DjangoUnitOfWork")),
         memory=providers.Factory(_named("adapters.memory.unit_of_work.InMemoryUnitOfWork"), database=memory),
+    )
+    purge = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Factory(_named("adapters.django_orm.purge.DjangoPurge")),
+        memory=providers.Factory(_named("adapters.memory.purge.InMemoryPurge"), database=memory),
     )
     read_models = providers.Selector(
         settings.provided.persistence,
@@ -185,6 +191,7 @@ class Container(containers.DeclarativeContainer):
         RestoreOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
     order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
+    purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=purge.provider, now=now)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
     access_desk = providers.Singleton(
         AccessDesk, administration=access_administration, now=now, new_id=new_id, new_secret=new_secret

@@ -36,6 +36,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
+from adapters.row_mapping.json_codec import redacted_data
 from application.ports.clock import Clock, NewId
 from application.ports.unit_of_work import TransactionConflict
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
@@ -65,6 +66,8 @@ class Changes:
     unique_ids: dict[UniqueKey, UUID | None] = field(default_factory=dict)
     """None: the value is free again."""
     events: list[Row] = field(default_factory=list)
+    redacted: list[UUID] = field(default_factory=list)
+    """Streams of the events' tenant whose committed events are to be redacted."""
     claimed: RequestName | None = None
     outcome: Row | None = None
 
@@ -142,6 +145,20 @@ class InMemoryDatabase:
             rows = [self._rows[kind, tenant_id, row_id] for _, row_id in ages]
         return [row for row in rows if wanted(row)]
 
+    def rows_of_all_tenants(self, kind: str) -> list[tuple[UUID, Row]]:
+        """Every committed row of that kind with its tenant, in no order."""
+        with self.latch:
+            return [(key[1], row) for key, row in self._rows.items() if key[0] == kind]
+
+    def drop_outcomes(self, limit: int) -> int:
+        """Forget up to `limit` expired outcomes; how many."""
+        with self.latch:
+            at = self.now()
+            expired = [name for name, row in self._outcomes.items() if row["expires_at"] <= at][:limit]
+            for name in expired:
+                del self._outcomes[name]
+            return len(expired)
+
     def stream(self, tenant_id: UUID, stream_id: UUID) -> Sequence[Row]:
         """The committed events of one stream, in version order."""
         with self.latch:
@@ -195,12 +212,21 @@ class InMemoryDatabase:
                     bisect.insort(self._by_age[key[:2]], (row["created_at"], row["id"]))
                 self._rows[key] = row
             self._unique_ids.update(changes.unique_ids)
+            for stream_id in changes.redacted:
+                self._redact(changes.events[0]["tenant_id"], stream_id)
             for event in changes.events:
                 self._streams[event["tenant_id"], event["stream_id"]].append(event)
                 bisect.insort(self._logs[event["tenant_id"]], event, key=_position)
             if changes.claimed is not None and changes.outcome is not None:
                 self._outcomes[changes.claimed] = changes.outcome
             self._close(changes)
+
+    def _redact(self, tenant_id: UUID, stream_id: UUID) -> None:
+        stream, log = self._streams[tenant_id, stream_id], self._logs[tenant_id]
+        for index, event in enumerate(stream):
+            data = redacted_data(event["type"], event["schema_version"], event["data"])
+            place = bisect.bisect_left(log, event["position"], key=_position)
+            stream[index] = log[place] = {**event, "data": data}
 
     def close(self, changes: Changes) -> None:
         """Take back ticket and claim of a transaction that is rolled back (step 4)."""

@@ -9,9 +9,11 @@ import pytest
 from django.db import connections
 
 from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
+from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
@@ -19,6 +21,7 @@ from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.purge_contract import PurgeContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -92,6 +95,12 @@ class TestEventStore(DjangoBinding, EventStoreContract): ...
 
 
 class TestIdempotency(DjangoBinding, IdempotencyContract): ...
+
+
+class TestPurge(DjangoBinding, PurgeContract):
+    @pytest.fixture
+    def open_purge(self, database_urls: object) -> OpenPurge:
+        return DjangoPurge
 
 
 class TestReadModels(DjangoBinding, ReadModelsContract): ...

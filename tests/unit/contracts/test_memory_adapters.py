@@ -10,10 +10,12 @@ import pytest
 
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -22,6 +24,7 @@ from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.purge_contract import PurgeContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
@@ -94,6 +97,12 @@ class TestEventStore(MemoryBinding, EventStoreContract): ...
 
 
 class TestIdempotency(MemoryBinding, IdempotencyContract): ...
+
+
+class TestPurge(MemoryBinding, PurgeContract):
+    @pytest.fixture
+    def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
+        return functools.partial(InMemoryPurge, database=database)
 
 
 class TestReadModels(MemoryBinding, ReadModelsContract): ...
