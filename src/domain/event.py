@@ -7,10 +7,14 @@ work that stores it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, TypeVar
+
+REDACTED: Final = "redacted"
+"""Stands where a purge has removed a text that must not be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,8 @@ class Event:
 
     wire_name: ClassVar[str]
     schema_version: ClassVar[int]
+    personal: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """The fields that may say something of a person, each with what a purge puts in its place."""
 
     occurred_at: datetime
 

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.errors import InvalidInput
+from domain.idempotency import KEY_KEPT_FOR
 from domain.text import require_text
 
 REASON_LENGTH_MAX: Final = 200
@@ -28,14 +29,24 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long deleted things are kept before they may be purged; `keep_for` None keeps them for ever."""
+    """How long deleted things are kept before they may be purged.
 
-    keep_for: timedelta | None
+    Not for a shorter time than request keys are: a stored answer would outlive what it tells of.
+    """
+
+    keep_for: timedelta
 
     def __post_init__(self) -> None:
-        if self.keep_for is not None and self.keep_for < timedelta(0):
-            raise InvalidInput(field="keep_for", problem="must not be negative")
+        if self.keep_for < KEY_KEPT_FOR:
+            hours = KEY_KEPT_FOR // timedelta(hours=1)
+            raise InvalidInput(
+                field="keep_for", problem=f"must be at least {hours} h, for so long request keys keep answers"
+            )
 
     def may_be_purged(self, deletion: Deletion, *, now: datetime) -> bool:
         """Whether retention has run out; a deletion exactly `keep_for` old may go."""
-        return self.keep_for is not None and deletion.at + self.keep_for <= now
+        return deletion.at <= self.deleted_before(now)
+
+    def deleted_before(self, now: datetime) -> datetime:
+        """What was deleted then or earlier may be purged."""
+        return now - self.keep_for

@@ -13,6 +13,7 @@ from adapters import system_clock
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
 from application.delivery.drain_key import DrainKeyHandler
+from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
@@ -103,6 +104,11 @@ class Container(containers.DeclarativeContainer):
     worker_of = providers.Callable(_named("adapters.dramatiq_queue.worker_of"))
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
+    )
+    purge = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Factory(_named("adapters.django_orm.purge.DjangoPurge")),
+        memory=providers.Factory(_named("adapters.memory.purge.InMemoryPurge"), database=memory),
     )
     read_models = providers.Selector(
         settings.provided.persistence,
@@ -226,6 +232,7 @@ class Container(containers.DeclarativeContainer):
         RestoreOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
     )
     order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
+    purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=purge.provider, now=now)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
     access_desk = providers.Singleton(
         AccessDesk, administration=access_administration, now=now, new_id=new_id, new_secret=new_secret

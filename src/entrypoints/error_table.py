@@ -13,6 +13,7 @@ from typing import Final
 
 from application.conflict_retry import Overloaded
 from application.ports.rate_limit import TooManyRequests
+from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 from domain.access import NotAuthenticated, ScopeMissing
 from domain.errors import (
@@ -74,6 +75,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     Overloaded: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     StoreUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    QueueUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
 }
 
 

@@ -17,6 +17,8 @@ RATE_LIMIT_TENANT_DEFAULT: Final = 120_000
 RATE_LIMIT_MAX: Final = 1_000_000_000
 RATE_WINDOW_S_DEFAULT: Final = 60
 RATE_WINDOW_S_MAX: Final = 86_400
+KEEP_DELETED_DAYS_DEFAULT: Final = 90
+KEEP_DELETED_DAYS_MAX: Final = 36_500
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -31,7 +33,8 @@ class SettingInvalid(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment decides. Each field's variable is its name in capitals, after `HOLDWATER_` unless it is
-    one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL and REDIS_URL; `metrics_folder` is
+    one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL,
+    DATABASE_PURGE_URL and REDIS_URL; `metrics_folder` is
     METRICS_FOLDER_VARIABLE."""
 
     database_url: str = ""
@@ -40,6 +43,8 @@ class Settings:
     """The same database as its owner; for migrations and for administering tenants and tokens."""
     database_system_url: str = ""
     """The same database as the role of relay, projector, scheduler and audit."""
+    database_purge_url: str = ""
+    """The same database as the role that removes personal data of what was deleted long ago."""
     redis_url: str = ""
     """Empty: poll mode, without a broker."""
     persistence: Literal["django", "memory"] = "django"
@@ -54,6 +59,8 @@ class Settings:
     rate_limit_tenant: int = RATE_LIMIT_TENANT_DEFAULT
     """Requests of one tenant in a window."""
     rate_window_s: int = RATE_WINDOW_S_DEFAULT
+    keep_deleted_days: int = KEEP_DELETED_DAYS_DEFAULT
+    """How long a deleted order can be restored, before a purge may remove what it says of persons."""
     metrics_folder: str = ""
     """Where the web processes of one server keep their counts; the server sets it. Empty: this process alone."""
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -80,6 +87,7 @@ class Settings:
             database_url=env.get("DATABASE_URL", ""),
             database_owner_url=env.get("DATABASE_OWNER_URL", ""),
             database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
+            database_purge_url=env.get("DATABASE_PURGE_URL", ""),
             redis_url=_redis_url(env),
             persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
             secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
@@ -99,6 +107,12 @@ class Settings:
             ),
             rate_window_s=_count(
                 env, "HOLDWATER_RATE_WINDOW_S", default=RATE_WINDOW_S_DEFAULT, maximum=RATE_WINDOW_S_MAX
+            ),
+            keep_deleted_days=_count(
+                env,
+                "HOLDWATER_KEEP_DELETED_DAYS",
+                default=KEEP_DELETED_DAYS_DEFAULT,
+                maximum=KEEP_DELETED_DAYS_MAX,
             ),
             metrics_folder=env.get(METRICS_FOLDER_VARIABLE, ""),
             log_format=_choice(env, "HOLDWATER_LOG_FORMAT", ("auto", "json", "text")),  # type: ignore[arg-type]

@@ -52,7 +52,10 @@ def use_database(urls: DatabaseUrls) -> None:
     """Let Django's aliases mean that database, in every thread."""
     connections.close_all()
     settings = Settings(
-        database_url=urls.app_url, database_owner_url=urls.owner_url, database_system_url=urls.system_url
+        database_url=urls.app_url,
+        database_owner_url=urls.owner_url,
+        database_system_url=urls.system_url,
+        database_purge_url=urls.purge_url,
     )
     for alias, database in databases(settings).items():
         connections.settings[alias].update(database)

@@ -27,7 +27,7 @@ from domain.orders.order import Order
 
 _ORDER_COLUMNS: Final = (
     "id", "version", "status", "reference", "customer_ref", "currency", "payment_method", "email", "note",
-    "address", "cancel_reason", "ordered_at", "created_at", "updated_at", *DELETION_COLUMNS,
+    "address", "cancel_reason", "ordered_at", "created_at", "updated_at", "purged_at", *DELETION_COLUMNS,
 )  # fmt: skip
 _PRODUCT_COLUMNS: Final = ("id", "version", "sku", "name", "created_at", "updated_at", *DELETION_COLUMNS)
 _STOCK_ITEM_COLUMNS: Final = (

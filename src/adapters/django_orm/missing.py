@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet, Value
 
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
@@ -13,6 +13,7 @@ from adapters.django_orm.tenant_session import Row, compiled
 from domain.errors import DomainError, Gone, NotFound
 from domain.inventory.product import Product
 from domain.orders.order import Order
+from domain.soft_deletion import GoneForGood
 
 Query = Callable[[str, tuple[object, ...]], list[Row]]
 
@@ -20,12 +21,14 @@ Query = Callable[[str, tuple[object, ...]], list[Row]]
 def missing_order(query: Query, tenant_id: UUID, order_id: UUID) -> DomainError:
     """NotFound, or Gone with the version at which the order was deleted."""
     deleted = OrderModel.objects.only_deleted().filter(tenant_id=tenant_id, id=order_id)
-    return _refusal(query(*compiled(deleted.values_list("id", "version"))), Order.kind, str(order_id))
+    rows = query(*compiled(deleted.values_list("id", "version", "purged_at")))
+    return _refusal(rows, Order.kind, str(order_id))
 
 
 def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
     """NotFound, or Gone with id and version of the latest product of that SKU as it was deleted."""
-    latest = latest_deleted_product(tenant_id, sku).values_list("id", "version")
+    never = Value(None, output_field=DateTimeField())
+    latest = latest_deleted_product(tenant_id, sku).values_list("id", "version", never)
     return _refusal(query(*compiled(latest)), Product.kind, sku)
 
 
@@ -39,5 +42,6 @@ def _refusal(deleted: list[Row], kind: str, name: str) -> DomainError:
     """`id` is what was asked for, `aggregate_id` what it meant: for a product they differ."""
     if not deleted:
         return NotFound(kind=kind, id=name)
-    ((aggregate_id, version),) = deleted
-    return Gone(kind=kind, id=name, aggregate_id=str(aggregate_id), current_version=version)
+    ((aggregate_id, version, purged_at),) = deleted
+    refusal = Gone if purged_at is None else GoneForGood
+    return refusal(kind=kind, id=name, aggregate_id=str(aggregate_id), current_version=version)

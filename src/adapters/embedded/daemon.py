@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.embedded.errors import EmbeddedServiceError, StackNotRunning
 from adapters.embedded.ports import HOST
-from adapters.embedded.postgres_roles import APP, OWNER, SYSTEM, DatabaseUrls, database_url
+from adapters.embedded.postgres_roles import APP, OWNER, PURGE, SYSTEM, DatabaseUrls, database_url
 from adapters.embedded.postgres_server import SUPERUSER
 from adapters.embedded.processes import POLL_S, identity, is_same_process, send_signal, wait_until
 from adapters.embedded.state_directory import Secrets, StateDirectory
@@ -114,6 +114,7 @@ def running_stack(state: StateDirectory, database: str | None = None) -> Running
             owner_url=url(OWNER, secrets.postgres_owner),
             app_url=url(APP, secrets.postgres_app),
             system_url=url(SYSTEM, secrets.postgres_system),
+            purge_url=url(PURGE, secrets.postgres_purge),
             superuser_url=url(SUPERUSER, secrets.postgres_superuser),
         ),
         redis=status.redis,

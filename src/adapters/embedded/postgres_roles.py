@@ -1,8 +1,9 @@
-"""Creates a database with Holdwater's three roles on any PostgreSQL server, embedded or not.
+"""Creates a database with Holdwater's four roles on any PostgreSQL server, embedded or not.
 
 `holdwater_owner` owns the database and runs migrations; `holdwater_app` and `holdwater_system` are what web,
-workers and background roles log in as: row-level security binds them, for they are neither superuser nor
-owner nor BYPASSRLS. What they may do with tables is granted by the migrations.
+workers and background roles log in as, `holdwater_purge` redacts what was deleted long ago. Row-level security
+binds them, for they are neither superuser nor owner nor BYPASSRLS. What they may do with tables is granted by the
+migrations.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from psycopg2.extensions import connection, cursor, encrypt_password, make_dsn
 from adapters.embedded.errors import EmbeddedServiceError
 
 OWNER, APP, SYSTEM = "holdwater_owner", "holdwater_app", "holdwater_system"
+PURGE = "holdwater_purge"
 DATABASE = "holdwater"
 SERVER_VERSION_MIN = 17
 CONNECT_TIMEOUT_S = 5
@@ -40,6 +42,7 @@ ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "lock_timeout": "5s",
         },
         SYSTEM: {"idle_in_transaction_session_timeout": "60s", "lock_timeout": "10s"},
+        PURGE: {"idle_in_transaction_session_timeout": "60s", "lock_timeout": "10s"},
     }
 )
 _ATTRIBUTES = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
@@ -47,14 +50,15 @@ _ATTRIBUTES = "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolePasswords:
-    """The passwords of the three roles; the repr shows none of them."""
+    """The passwords of the four roles; the repr shows none of them."""
 
     owner: str = field(repr=False)
     app: str = field(repr=False)
     system: str = field(repr=False)
+    purge: str = field(repr=False)
 
     def by_role(self) -> dict[str, str]:
-        return {OWNER: self.owner, APP: self.app, SYSTEM: self.system}
+        return {OWNER: self.owner, APP: self.app, SYSTEM: self.system, PURGE: self.purge}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class DatabaseUrls:
     owner_url: str = field(repr=False)
     app_url: str = field(repr=False)
     system_url: str = field(repr=False)
+    purge_url: str = field(repr=False)
     superuser_url: str = field(repr=False)
 
 
@@ -169,8 +174,8 @@ def _restrict_database(session: cursor, database: str) -> None:
     session.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     # TEMPORARY: readings are staged in a temporary table before they are merged.
     session.execute(
-        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}").format(
-            name, sql.Identifier(APP), sql.Identifier(SYSTEM)
+        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}, {}, {}").format(
+            name, *(sql.Identifier(role) for role in (APP, SYSTEM, PURGE))
         )
     )
 

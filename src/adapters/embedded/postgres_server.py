@@ -26,6 +26,7 @@ from adapters.embedded.postgres_roles import (
     APP,
     DATABASE,
     OWNER,
+    PURGE,
     SYSTEM,
     DatabaseUrls,
     connect,
@@ -95,6 +96,7 @@ class PostgresServer:
             owner_url=url(OWNER, secrets.postgres_owner),
             app_url=url(APP, secrets.postgres_app),
             system_url=url(SYSTEM, secrets.postgres_system),
+            purge_url=url(PURGE, secrets.postgres_purge),
             superuser_url=url(SUPERUSER, secrets.postgres_superuser),
         )
 

@@ -29,12 +29,18 @@ class Secrets:
     postgres_owner: str = field(repr=False)
     postgres_app: str = field(repr=False)
     postgres_system: str = field(repr=False)
+    postgres_purge: str = field(repr=False)
     redis: str = field(repr=False)
     django_secret_key: str = field(repr=False)
 
     @property
     def passwords(self) -> RolePasswords:
-        return RolePasswords(owner=self.postgres_owner, app=self.postgres_app, system=self.postgres_system)
+        return RolePasswords(
+            owner=self.postgres_owner,
+            app=self.postgres_app,
+            system=self.postgres_system,
+            purge=self.postgres_purge,
+        )
 
 
 class StateDirectory:

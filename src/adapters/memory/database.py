@@ -37,8 +37,9 @@ from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
 from adapters.memory.messages import MessageTable
+from adapters.row_mapping.json_codec import redacted_data
 from application.ports.clock import Clock, NewId
-from application.ports.outbox import ClaimLost, Message
+from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
 from application.ports.unit_of_work import TransactionConflict
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
 
@@ -69,6 +70,8 @@ class Changes:
     events: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     settled: list[Message] = field(default_factory=list)
+    redacted: list[UUID] = field(default_factory=list)
+    """Streams of the events' tenant whose committed events are to be redacted."""
     claimed: RequestName | None = None
     outcome: Row | None = None
 
@@ -148,6 +151,33 @@ class InMemoryDatabase:
             rows = [self._rows[kind, tenant_id, row_id] for _, row_id in ages]
         return [row for row in rows if wanted(row)]
 
+    def rows_of_all_tenants(self, kind: str) -> list[tuple[UUID, Row]]:
+        """Every committed row of that kind with its tenant, in no order."""
+        with self.latch:
+            return [(key[1], row) for key, row in self._rows.items() if key[0] == kind]
+
+    def drop_outcomes(self, limit: int) -> int:
+        """Forget up to `limit` expired outcomes; how many."""
+        with self.latch:
+            at = self.now()
+            expired = [name for name, row in self._outcomes.items() if row["expires_at"] <= at][:limit]
+            for name in expired:
+                del self._outcomes[name]
+            return len(expired)
+
+    def unsettled_streams(self) -> set[UUID]:
+        """The streams that a message on its way, or a parked one, refers to."""
+        with self.latch:
+            return {row["wake"].key for row in self.messages.where(lambda row: row["settled_at"] is None)}
+
+    def drop_settled_messages(self, limit: int) -> int:
+        """Forget up to `limit` messages that were settled long ago; how many."""
+        with self.latch:
+            until = self.now() - SETTLED_KEPT_FOR
+            return self.messages.drop(
+                lambda row: row["settled_at"] is not None and row["settled_at"] < until, limit
+            )
+
     def stream(self, tenant_id: UUID, stream_id: UUID) -> Sequence[Row]:
         """The committed events of one stream, in version order."""
         with self.latch:
@@ -207,6 +237,8 @@ class InMemoryDatabase:
                     bisect.insort(self._by_age[key[:2]], (row["created_at"], row["id"]))
                 self._rows[key] = row
             self._unique_ids.update(changes.unique_ids)
+            for stream_id in changes.redacted:
+                self._redact(changes.events[0]["tenant_id"], stream_id)
             for event in changes.events:
                 self._streams[event["tenant_id"], event["stream_id"]].append(event)
                 bisect.insort(self._logs[event["tenant_id"]], event, key=_position)
@@ -222,6 +254,13 @@ class InMemoryDatabase:
             row = self.messages.held(message.wake, message.version, message.fence)
             if row is not None:
                 row["settled_at"] = at
+
+    def _redact(self, tenant_id: UUID, stream_id: UUID) -> None:
+        stream, log = self._streams[tenant_id, stream_id], self._logs[tenant_id]
+        for index, event in enumerate(stream):
+            data = redacted_data(event["type"], event["schema_version"], event["data"])
+            place = bisect.bisect_left(log, event["position"], key=_position)
+            stream[index] = log[place] = {**event, "data": data}
 
     def close(self, changes: Changes) -> None:
         """Take back ticket and claim of a transaction that is rolled back (step 4)."""

@@ -45,6 +45,14 @@ class LockTable:
             finally:
                 del self._waits[owner]
 
+    def try_acquire(self, owner: object, name: Hashable) -> bool:
+        """Hold the name if that needs no wait."""
+        with self._changed:
+            queue = self._queues.setdefault(name, deque())
+            if not queue:
+                queue.append(owner)
+            return queue[0] is owner
+
     def release(self, owner: object, names: Iterable[Hashable]) -> None:
         """Let the next in each line go on."""
         with self._changed:

@@ -44,6 +44,13 @@ class MessageTable:
         """Every row that is wanted, in no order."""
         return (row for rows in self._rows.values() for row in rows if wanted(row))
 
+    def drop(self, unwanted: Callable[[Row], bool], limit: int) -> int:
+        """Remove up to `limit` rows; how many."""
+        dropped = list(self.where(unwanted))[:limit]
+        for row in dropped:
+            self._rows[row["wake"]].remove(row)
+        return len(dropped)
+
     def by_id(self, tenant_id: UUID, message_id: UUID) -> Row | None:
         """The row with that id."""
         return next(

@@ -58,6 +58,13 @@ class Transaction:
             self.database.locks.acquire(self, name)
             self._locks.add(name)
 
+    def try_lock(self, name: RowKey) -> bool:
+        """Hold it until the end if nobody else does."""
+        if not self.database.locks.try_acquire(self, name):
+            return False
+        self._locks.add(name)
+        return True
+
     def write_row(self, kind: str, row: Row, *, stored_version: int) -> None:
         """Buffer a row whose lock is held. Raises StaleObjectError unless it stands at `stored_version`."""
         current = self.row(kind, row["id"])

@@ -32,6 +32,11 @@ def event_from_data(
     return msgspec.convert(fields, event_class(wire_name, schema_version))
 
 
+def redacted_data(wire_name: str, schema_version: int, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a stored event after a purge. LookupError for an unknown type."""
+    return {**data, **event_class(wire_name, schema_version).personal}
+
+
 def outcome_to_data(outcome: Done[Any] | Refused) -> dict[str, Any]:
     """`{"ok": result}` or `{"refused": {"code": …, "data": …}}`."""
     if isinstance(outcome, Refused):

@@ -30,6 +30,7 @@ def order_to_row(order: Order) -> Row:
         "ordered_at": order.ordered_at,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
+        "purged_at": order.purged_at,
         **deletion_to_columns(order.deletion),
     }
 
@@ -78,5 +79,6 @@ def order_from_row(row: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -
         cancel_reason=row["cancel_reason"],
         ordered_at=row["ordered_at"],
         created_at=row["created_at"],
+        purged_at=row["purged_at"],
         deletion=deletion_from_row(row),
     )

@@ -1,1 +1,1 @@
-"""What follows from events: messages on their way, and what becomes of them."""
+"""What follows from what was written, in the background."""

@@ -33,10 +33,12 @@ class RestoreOrderHandler:
     @retry_on_conflict(tries_max=3)
     @run_once(OrderView)
     def handle(self, command: RestoreOrder, uow: UnitOfWork) -> OrderView:
-        """Raises NotFound, StaleObjectError, NotDeleted, and ReferenceTaken if a live order has its reference."""
+        """Raises NotFound, GoneForGood, StaleObjectError, NotDeleted, and ReferenceTaken if another has it."""
         order = uow.orders.get(command.order_id, with_deleted=True)
         if not order.is_deleted and repeats_restoration(uow, order, command.expected_version):
             return OrderView.of(order)
+        if order.is_purged:
+            raise order.gone()
         order.require_version(command.expected_version)
         order.undelete(at=self.now())
         uow.orders.save(order)

@@ -23,6 +23,8 @@ CLAIM_LEASE_S: Final = 60
 """How long a claimed message belongs to its worker; longer than any one call to the outside may take."""
 WAKE_AGAIN_AFTER_S: Final = 2
 """A due key that was woken and not claimed since is woken again, for the broker may have lost the wake."""
+SETTLED_KEPT_FOR: Final = timedelta(days=7)
+"""A settled message says for so long that it was handled; then a purge removes it."""
 ERROR_LENGTH_MAX: Final = 500
 
 Subscriptions = Mapping[type[Event], tuple[str, ...]]

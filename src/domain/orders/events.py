@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import ClassVar
 from uuid import UUID
 
-from domain.event import Event, event
-from domain.soft_deletion import Deleted, Restored
+from domain.event import REDACTED, Event, event
+from domain.soft_deletion import Deleted, Purged, Restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,17 @@ class PlacedLine:
 class OrderPlaced(Event):
     """A customer ordered; `ordered_at` is the date that reports use, which an import may set in the past."""
 
+    personal: ClassVar = MappingProxyType(
+        {
+            "customer_ref": REDACTED,
+            "payment_method": REDACTED,
+            "reference": None,
+            "email": None,
+            "note": "",
+            "address": "",
+        }
+    )
+
     customer_ref: str
     currency: str
     lines: tuple[PlacedLine, ...]
@@ -40,6 +53,8 @@ class OrderPlaced(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAmended(Event):
     """Note or address changed; both are given as they stand afterwards."""
+
+    personal: ClassVar = MappingProxyType({"note": "", "address": ""})
 
     note: str
     address: str
@@ -77,6 +92,8 @@ class ReturnedLine:
 class OrderReturned(Event):
     """Goods came back; to which lines they belong is part of the fact, so no fold has to decide it again."""
 
+    personal: ClassVar = MappingProxyType({"reason": REDACTED})
+
     lines: tuple[ReturnedLine, ...]
     reason: str
 
@@ -85,6 +102,8 @@ class OrderReturned(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
     """The order will not be fulfilled."""
+
+    personal: ClassVar = MappingProxyType({"reason": REDACTED})
 
     reason: str
 
@@ -99,3 +118,9 @@ class OrderDeleted(Deleted):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRestored(Restored):
     """The order and the lines that went with it are shown again."""
+
+
+@event("order.purged")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPurged(Purged):
+    """What remains of the order are its amounts, its lines and its dates."""

@@ -19,6 +19,7 @@ from domain.orders.events import (
     OrderDeleted,
     OrderDelivered,
     OrderPlaced,
+    OrderPurged,
     OrderRestored,
     OrderReturned,
     OrderShipped,
@@ -118,6 +119,7 @@ class Order(SoftDeletable):
     kind = "order"
     deleted_event = OrderDeleted
     restored_event = OrderRestored
+    purged_event = OrderPurged
 
     status: OrderStatus
     customer_ref: str
@@ -131,6 +133,7 @@ class Order(SoftDeletable):
     note: str
     address: str
     cancel_reason: str | None
+    purged_at: datetime | None
 
     @classmethod
     def place(
@@ -191,6 +194,11 @@ class Order(SoftDeletable):
     def total(self) -> Money:
         """What the customer owes for all lines."""
         return Money(sum(line.total_minor for line in self.lines), self.currency)
+
+    @property
+    def is_purged(self) -> bool:
+        """See SoftDeletable."""
+        return self.purged_at is not None
 
     def amend(self, *, at: datetime, note: str | None = None, address: str | None = None) -> None:
         """Change note or address; None leaves one as it is, and equal values change nothing."""
@@ -291,6 +299,7 @@ class Order(SoftDeletable):
                 self.note = event.note
                 self.address = event.address
                 self.cancel_reason = None
+                self.purged_at = None
             case OrderAmended():
                 self.note, self.address = event.note, event.address
             case OrderConfirmed():
@@ -307,8 +316,20 @@ class Order(SoftDeletable):
                 )
             case OrderCancelled():
                 self.status, self.cancel_reason = OrderStatus.CANCELLED, event.reason
+            case OrderPurged():
+                self._forget_the_customer(event.occurred_at)
             case _:
                 super()._apply(event)
+
+    def _forget_the_customer(self, at: datetime) -> None:
+        # As if the events before had never said it: a purge puts the same in their place.
+        for name in OrderPlaced.personal:
+            setattr(self, name, OrderPlaced.personal[name])
+        if self.cancel_reason is not None:
+            self.cancel_reason = OrderCancelled.personal["reason"]
+        if self.deletion is not None:
+            self.deletion = replace(self.deletion, reason="")
+        self.purged_at = at
 
 
 def _require_quantity(field: str, quantity: int) -> None:

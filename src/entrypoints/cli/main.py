@@ -9,7 +9,7 @@ import urllib3
 
 from application.ports.readiness import NotFit
 from domain.errors import DomainError
-from entrypoints.cli import access, bench, database, stack, web, worker
+from entrypoints.cli import access, bench, database, purge, stack, web, worker
 from entrypoints.cli.demo.api_client import UnexpectedReply
 from entrypoints.cli.demo.command import demo
 from entrypoints.cli.errors import CommandFailed
@@ -32,6 +32,7 @@ app.command()(worker.worker)
 app.command()(worker.relay)
 app.command()(database.migrate)
 app.command()(database.doctor)
+app.command()(purge.purge)
 app.add_typer(access.tenants, name="tenant")
 app.add_typer(access.tokens, name="token")
 app.command()(bench.bench)

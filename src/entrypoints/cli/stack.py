@@ -79,6 +79,7 @@ def running_service(
             owner_url=settings.database_owner_url or settings.database_url,
             app_url=settings.database_url,
             system_url=settings.database_system_url or settings.database_url,
+            purge_url=settings.database_purge_url or settings.database_url,
             superuser_url="",
         )
         if settings.database_url
@@ -234,6 +235,7 @@ def _environment(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> 
         "DATABASE_URL": urls.app_url,
         "DATABASE_OWNER_URL": urls.owner_url,
         "DATABASE_SYSTEM_URL": urls.system_url,
+        "DATABASE_PURGE_URL": urls.purge_url,
         "REDIS_URL": redis_url or "",
         "HOLDWATER_SECRET_KEY": secret_key,
     }

@@ -32,6 +32,7 @@ def databases(settings: Settings) -> dict[str, dict[str, Any]]:
         "default": _database(settings.database_url, APP_LIMITS),
         "owner": _database(settings.database_owner_url or settings.database_url, {}),
         "system": _database(settings.database_system_url or settings.database_url, SYSTEM_LIMITS),
+        "purge": _database(settings.database_purge_url or settings.database_url, SYSTEM_LIMITS),
     }
 
 

@@ -46,7 +46,7 @@ from domain.orders.order import (
     ReturnTooLarge,
 )
 from domain.retention import REASON_LENGTH_MAX
-from domain.soft_deletion import NotDeleted
+from domain.soft_deletion import GoneForGood, NotDeleted
 from entrypoints.http_messages import query
 from entrypoints.http_messages.bodies import BodyDecoder
 from entrypoints.http_messages.body_rules import EXAMPLES, RULES
@@ -211,7 +211,8 @@ PLACE_ORDER: Final = Operation(
 READ_ORDER: Final = Operation(
     id="readOrder", method="GET", path="/v1/orders/{order_id}",
     summary="Read an order, also as it was; its past stays readable when it is deleted",
-    scope=Scope.ORDERS_READ, result=OrderView, own_refusals=(NotFound, VersionNotReached, NotYetPlaced, Gone),
+    scope=Scope.ORDERS_READ, result=OrderView,
+    own_refusals=(NotFound, VersionNotReached, NotYetPlaced, Gone, GoneForGood),
     query=(
         query.whole_number(
             "at_version", "As it was at this version, from its events.", minimum=1, maximum=VERSION_MAX
@@ -222,40 +223,40 @@ READ_ORDER: Final = Operation(
 AMEND_ORDER: Final = Operation(
     id="amendOrder", method="PATCH", path="/v1/orders/{order_id}", summary="Change its note or address",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_version=True,
-    body=_body(AmendOrder), own_refusals=(NotFound, Gone, OrderStatusForbids),
+    body=_body(AmendOrder), own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids),
 )  # fmt: skip
 CANCEL_ORDER: Final = Operation(
     id="cancelOrder", method="POST", path="/v1/orders/{order_id}/cancel", summary="Cancel an order",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
-    body=_body(CancelOrder), own_refusals=(NotFound, Gone, OrderStatusForbids),
+    body=_body(CancelOrder), own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids),
 )  # fmt: skip
 SHIP_ORDER: Final = Operation(
     id="shipOrder", method="POST", path="/v1/orders/{order_id}/ship", summary="Say that the goods have left",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
-    own_refusals=(NotFound, Gone, OrderStatusForbids),
+    own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids),
 )  # fmt: skip
 DELIVER_ORDER: Final = Operation(
     id="deliverOrder", method="POST", path="/v1/orders/{order_id}/deliver",
     summary="Say that the customer has the goods",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
-    own_refusals=(NotFound, Gone, OrderStatusForbids),
+    own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids),
 )  # fmt: skip
 RETURN_ORDER_LINES: Final = Operation(
     id="returnOrderLines", method="POST", path="/v1/orders/{order_id}/returns",
     summary="Take goods of a delivered order back",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_key=True, needs_version=True,
-    body=_body(ReturnOrderLines), own_refusals=(NotFound, Gone, OrderStatusForbids, ReturnTooLarge),
+    body=_body(ReturnOrderLines), own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids, ReturnTooLarge),
 )  # fmt: skip
 DELETE_ORDER: Final = Operation(
     id="deleteOrder", method="DELETE", path="/v1/orders/{order_id}",
     summary="Delete a cancelled or delivered order; its reference is free again",
     scope=Scope.ORDERS_WRITE, result=None, status=204, takes_key=True, needs_version=True,
-    query=(_REASON,), own_refusals=(NotFound, Gone, OrderStatusForbids),
+    query=(_REASON,), own_refusals=(NotFound, Gone, GoneForGood, OrderStatusForbids),
 )  # fmt: skip
 RESTORE_ORDER: Final = Operation(
     id="restoreOrder", method="POST", path="/v1/orders/{order_id}/restore", summary="Bring back a deleted order",
     scope=Scope.ORDERS_WRITE, result=OrderView, takes_key=True, needs_version=True,
-    own_refusals=(NotFound, NotDeleted, ReferenceTaken),
+    own_refusals=(NotFound, GoneForGood, NotDeleted, ReferenceTaken),
 )  # fmt: skip
 LIST_ORDER_EVENTS: Final = Operation(
     id="listOrderEvents", method="GET", path="/v1/orders/{order_id}/events",

@@ -19,7 +19,14 @@ from adapters.embedded.ports import free_port
 COMMAND_TIMEOUT_S = 100
 REQUEST_TIMEOUT_S = 10.0
 # The services' addresses would lead a command past the stack of its state directory.
-HIDDEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SYSTEM_URL", "REDIS_URL", "HOLDWATER_STATE_DIR")
+HIDDEN = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_SYSTEM_URL",
+    "DATABASE_PURGE_URL",
+    "REDIS_URL",
+    "HOLDWATER_STATE_DIR",
+)
 
 
 @dataclass(frozen=True)

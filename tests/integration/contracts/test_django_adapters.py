@@ -12,10 +12,12 @@ from django.db import connections
 
 from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
+from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
+from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
@@ -24,6 +26,7 @@ from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -82,8 +85,10 @@ def pass_time(tenant_id: UUID, delta: timedelta) -> None:
     """Move what was to happen later into the past, as the owner."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "UPDATE message SET due_at = due_at - %s, wake_at = wake_at - %s WHERE tenant_id = %s",
-            [delta, delta, tenant_id],
+            "UPDATE message SET due_at = due_at - make_interval(secs => %s),"
+            " wake_at = wake_at - make_interval(secs => %s), settled_at = settled_at - make_interval(secs => %s)"
+            " WHERE tenant_id = %s",
+            [*([delta.total_seconds()] * 3), tenant_id],
         )
 
 
@@ -128,6 +133,24 @@ class TestOutbox(DjangoBinding, OutboxContract):
     @pytest.fixture
     def pass_time(self) -> PassTime:
         return pass_time
+
+
+class TestPurge(DjangoBinding, PurgeContract):
+    @pytest.fixture
+    def open_reacting(self) -> OpenUnitOfWork:
+        return functools.partial(DjangoUnitOfWork, subscriptions=ORDER_REACTIONS)
+
+    @pytest.fixture
+    def claims(self, database_urls: object) -> MessageClaims:
+        return DjangoMessageClaims()
+
+    @pytest.fixture
+    def pass_time(self) -> PassTime:
+        return pass_time
+
+    @pytest.fixture
+    def open_purge(self, database_urls: object) -> OpenPurge:
+        return DjangoPurge
 
 
 class TestReadModels(DjangoBinding, ReadModelsContract): ...

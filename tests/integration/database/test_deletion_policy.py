@@ -41,6 +41,7 @@ EXEMPT = {
     "AccessToken": "a token is revoked, and stays listed as such",
     "StoredEvent": "the log is never changed; deletions are events in it",
     "IdempotencyRecord": "expires by itself, and names no row",
+    "Message": "is settled, and removed when that was long ago; what it says stands in the log",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""

@@ -17,6 +17,7 @@ from adapters.system_clock import new_id
 from builders import NOON, a_context, a_key, a_product, an_order, stock_of
 from domain.idempotency import Done
 from domain.inventory.product import Product
+from domain.orders.events import OrderPlaced
 from domain.orders.order import Order
 
 READABLE_TABLES = tuple(table for table in TENANT_TABLES if table != "access_token")
@@ -34,7 +35,8 @@ class Shop:
         self.stock = stock_of(self.product, on_hand=10)
         self.stock.reserve(self.order.id, 1, at=NOON)
         key = a_key()
-        with DjangoUnitOfWork(a_context(tenant_id=tenant_id, key=key)) as uow:
+        context = a_context(tenant_id=tenant_id, key=key)
+        with DjangoUnitOfWork(context, subscriptions={OrderPlaced: ("mailer",)}) as uow:
             uow.once(key, str)
             uow.products.save(self.product)
             uow.stock_items.save(self.stock)

@@ -35,8 +35,16 @@ EMPTY_DATABASE = "empty_database"
 SOFT_DELETED_MODELS = [
     model for model in apps.get_app_config("store").get_models() if issubclass(model, SoftDeleteModel)
 ]
-NOT_TENANT_FIRST = {"access_token_secret_unique"}
-"""Looking a token up by its hash is what finds the tenant."""
+NOT_TENANT_FIRST = {
+    # Looking a token up by its hash is what finds the tenant.
+    "access_token_secret_unique",
+    # What a purge looks for, of all tenants; neither of them is unique.
+    "customer_order_to_purge",
+    "idempotency_record_by_expiry",
+    "message_settled",
+    # What a relay looks for, of all tenants.
+    "message_unsettled",
+}
 
 
 @pytest.fixture

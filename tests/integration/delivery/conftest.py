@@ -12,7 +12,7 @@ from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory
 
-NO_DATABASE = DatabaseUrls(owner_url="", app_url="", system_url="", superuser_url="")
+NO_DATABASE = DatabaseUrls(owner_url="", app_url="", system_url="", purge_url="", superuser_url="")
 
 
 @pytest.fixture

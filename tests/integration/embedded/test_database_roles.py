@@ -39,6 +39,7 @@ class TestTheRoles:
             (urls.owner_url, "holdwater_owner"),
             (urls.app_url, "holdwater_app"),
             (urls.system_url, "holdwater_system"),
+            (urls.purge_url, "holdwater_purge"),
             (urls.superuser_url, "holdwater_superuser"),
         ):
             assert query(url, "SELECT current_user, current_database()") == [(role, "holdwater")]
@@ -59,12 +60,12 @@ class TestTheRoles:
             "SELECT count(*) FROM pg_authid WHERE rolname LIKE 'holdwater%'"
             " AND rolpassword LIKE 'SCRAM-SHA-256$%'",
         )
-        assert rows == [(4,)]
+        assert rows == [(5,)]
 
     def test_the_owner_makes_tables_and_the_others_dont(self, stack: EmbeddedStack) -> None:
         query(stack.urls.owner_url, "CREATE TABLE theirs ()")
         try:
-            for url in (stack.urls.app_url, stack.urls.system_url):
+            for url in (stack.urls.app_url, stack.urls.system_url, stack.urls.purge_url):
                 for statement in ("CREATE TABLE mine ()", "SELECT * FROM theirs", "CREATE SCHEMA mine"):
                     with pytest.raises(errors.InsufficientPrivilege):
                         query(url, statement)
@@ -151,7 +152,7 @@ class TestDatabases:
     def test_an_administrator_who_is_no_superuser_prepares_one_too(self, stack: EmbeddedStack) -> None:
         superuser = stack.urls.superuser_url
         query(superuser, "CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'secret'")
-        for role in ("owner", "app", "system"):
+        for role in ("owner", "app", "system", "purge"):
             query(superuser, f"GRANT holdwater_{role} TO admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
         query(superuser, "GRANT CONNECT ON DATABASE holdwater TO admin")
         try:

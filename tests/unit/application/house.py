@@ -21,10 +21,12 @@ from application.inventory.rename_product import RenameProductHandler
 from application.inventory.restore_product import RestoreProductHandler
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
+from application.orders.delete_order import DeleteOrderHandler
 from application.orders.deliver_order import DeliverOrderHandler
 from application.orders.order_at_time import OrderAtTimeHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrder, PlaceOrderHandler, PlaceOrderLine
+from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.ports.read_models import OrderView, ProductView
@@ -69,6 +71,8 @@ class House:
         self.place_order = PlaceOrderHandler(**wired, new_id=new_id)
         self.amend_order = AmendOrderHandler(**wired)
         self.cancel_order = CancelOrderHandler(**wired)
+        self.delete_order = DeleteOrderHandler(**wired, new_id=new_id)
+        self.restore_order = RestoreOrderHandler(**wired)
         self.ship_order = ShipOrderHandler(**wired)
         self.deliver_order = DeliverOrderHandler(**wired)
         self.return_order_lines = ReturnOrderLinesHandler(**wired)

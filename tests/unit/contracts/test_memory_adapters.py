@@ -11,11 +11,13 @@ import pytest
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
+from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
+from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -25,6 +27,7 @@ from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
+from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
@@ -119,6 +122,24 @@ class TestOutbox(MemoryBinding, OutboxContract):
     @pytest.fixture
     def pass_time(self, clock: SettableClock) -> PassTime:
         return lambda tenant_id, delta: clock.advance(delta)
+
+
+class TestPurge(MemoryBinding, PurgeContract):
+    @pytest.fixture
+    def open_reacting(self, database: InMemoryDatabase) -> OpenUnitOfWork:
+        return functools.partial(InMemoryUnitOfWork, database=database, subscriptions=ORDER_REACTIONS)
+
+    @pytest.fixture
+    def claims(self, database: InMemoryDatabase) -> MessageClaims:
+        return InMemoryMessageClaims(database)
+
+    @pytest.fixture
+    def pass_time(self, clock: SettableClock) -> PassTime:
+        return lambda tenant_id, delta: clock.advance(delta)
+
+    @pytest.fixture
+    def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
+        return functools.partial(InMemoryPurge, database=database)
 
 
 class TestReadModels(MemoryBinding, ReadModelsContract): ...

@@ -39,6 +39,8 @@ CODES = """
     orders.order.OrderTotalTooLarge order-total-too-large
     orders.order.ReturnTooLarge return-too-large
     soft_deletion.NotDeleted not-deleted
+    soft_deletion.GoneForGood gone-for-good
+    soft_deletion.StillRetained still-retained
 """
 
 EXAMPLES: list[tuple[str, dict[str, object], str]] = [
@@ -137,6 +139,7 @@ class TestARefusalForGood:
             "return-too-large",
             "rule-violation",
             "sku-taken",
+            "still-retained",
             "stock-held",
             "stock-limit-reached",
             "tenant-name-taken",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.row_mapping.json_codec import event_from_data, event_to_data
+from adapters.row_mapping.json_codec import event_from_data, event_to_data, redacted_data
 from builders import NOON
 from domain.event import Event, event, event_class, event_classes
 from domain.inventory import events as inventory_events
@@ -38,6 +38,7 @@ SCHEMAS = {
     ("order.returned", 1): {"lines", "reason"},
     ("order.deleted", 1): {"deletion_id", "actor", "reason"},
     ("order.restored", 1): {"deletion_id"},
+    ("order.purged", 1): set(),
     ("product.created", 1): {"sku", "name"},
     ("product.renamed", 1): {"name"},
     ("product.deleted", 1): {"deletion_id", "actor", "reason"},
@@ -52,6 +53,14 @@ SCHEMAS = {
     ("stock.deleted", 1): {"deletion_id", "actor", "reason"},
     ("stock.restored", 1): {"deletion_id"},
 }
+
+
+SAYS_NOTHING_OF_A_PERSON = {
+    "sku", "name", "currency", "order.deleted.actor", "product.deleted.actor", "stock.deleted.actor",
+    # Why an operator moved stock, or deleted a product: about goods.
+    "stock.adjusted.reason",
+}  # fmt: skip
+"""Texts of events that a purge leaves: what is sold, and which operator acted."""
 
 
 def the_events() -> list[type[Event]]:
@@ -95,6 +104,27 @@ class TestTheWireNames:
     def test_that_are_unknown_are_named(self, name: tuple[str, int]) -> None:
         with pytest.raises(LookupError, match=rf"no event class is registered for {name[0]} v{name[1]}"):
             event_class(*name)
+
+
+class TestAText:
+    @pytest.mark.promise("D7")
+    def test_of_an_event_is_personal_or_known_to_be_harmless(self) -> None:
+        undecided = {
+            f"{cls.wire_name}.{field.name}"
+            for cls in the_events()
+            for field in dataclasses.fields(cls)
+            if "str" in str(field.type) and field.name not in cls.personal
+        }
+        names = {place for place in undecided if place.rpartition(".")[2] not in SAYS_NOTHING_OF_A_PERSON}
+        assert names <= SAYS_NOTHING_OF_A_PERSON
+
+    @pytest.mark.promise("D7")
+    @given(event=any_event())
+    def test_that_is_personal_can_be_replaced_in_what_is_stored(self, event: Event) -> None:
+        data = redacted_data(event.wire_name, event.schema_version, event_to_data(event))
+        redacted = event_from_data(event.wire_name, event.schema_version, event.occurred_at, data)
+        assert {name: getattr(redacted, name) for name in event.personal} == dict(event.personal)
+        assert redacted == dataclasses.replace(event, **event.personal)
 
 
 class TestTheCodec:

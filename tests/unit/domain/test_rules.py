@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.system_clock import new_id
 from builders import NOON
 from domain.errors import InvalidInput
-from domain.idempotency import KEY_LENGTH_MAX, KeyReused, RequestKey
+from domain.idempotency import KEY_KEPT_FOR, KEY_LENGTH_MAX, KeyReused, RequestKey
 from domain.retention import REASON_LENGTH_MAX, Deletion, RetentionPolicy
 from domain.text import require_text
 
@@ -66,13 +66,11 @@ class TestRetention:
         assert not policy.may_be_purged(deletion, now=NOON + timedelta(days=30, microseconds=-1))
         assert policy.may_be_purged(deletion, now=NOON + timedelta(days=30))
 
-    def test_may_last_for_ever(self) -> None:
-        deletion = Deletion(new_id(), "alice", "", NOON)
-        assert not RetentionPolicy(None).may_be_purged(deletion, now=NOON + timedelta(days=100_000))
-
-    def test_is_never_negative(self) -> None:
+    @pytest.mark.promise("D7")
+    def test_is_never_shorter_than_the_life_of_a_request_key(self) -> None:
+        RetentionPolicy(KEY_KEPT_FOR)
         with pytest.raises(InvalidInput) as refusal:
-            RetentionPolicy(timedelta(microseconds=-1))
+            RetentionPolicy(KEY_KEPT_FOR - timedelta(microseconds=1))
         assert refusal.value.data["field"] == "keep_for"
 
     def test_asks_for_a_short_reason(self) -> None:

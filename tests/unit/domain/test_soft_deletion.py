@@ -30,6 +30,7 @@ ARGUMENTS = {
 }
 NO_COMMANDS = {"require_version", "require_unspent", "require_live", "mark_stored", "mark_spent", "gone"}
 NO_COMMANDS |= {"repeats_last_event", "undelete", "restore", "from_events", "create", "open", "place"}
+NO_COMMANDS |= {"purge"}
 
 
 def a_deletable(cls: type[SoftDeletable]) -> SoftDeletable:

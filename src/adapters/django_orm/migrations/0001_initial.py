@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "idempotency_record",
+                "indexes": [models.Index(fields=["expires_at"], name="idempotency_record_by_expiry")],
                 "abstract": False,
             },
         ),
@@ -110,6 +111,7 @@ class Migration(migrations.Migration):
                 ("address", models.CharField(max_length=1000)),
                 ("cancel_reason", models.CharField(max_length=200, null=True)),
                 ("ordered_at", models.DateTimeField()),
+                ("purged_at", models.DateTimeField(null=True)),
             ],
             options={
                 "db_table": "customer_order",
@@ -128,6 +130,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("deleted_at__isnull", False)),
                         fields=["tenant_id", "created_at", "id"],
                         name="customer_order_deleted_by_age",
+                    ),
+                    models.Index(
+                        condition=models.Q(("deleted_at__isnull", False), ("purged_at__isnull", True)),
+                        fields=["deleted_at"],
+                        name="customer_order_to_purge",
                     ),
                 ],
                 "constraints": [
@@ -187,6 +194,12 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="customer_order_reason_if_cancelled",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("purged_at__isnull", True), ("deleted_at__isnull", False), _connector="OR"
+                        ),
+                        name="customer_order_purged_if_deleted",
                     ),
                 ],
             },
@@ -528,6 +541,11 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "message",
                 "indexes": [
+                    models.Index(
+                        condition=models.Q(("settled_at__isnull", True)),
+                        fields=["tenant_id", "stream_id"],
+                        name="message_unsettled_by_stream",
+                    ),
                     models.Index(
                         condition=models.Q(("settled_at__isnull", True)),
                         fields=["wake_at"],

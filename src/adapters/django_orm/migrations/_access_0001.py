@@ -10,6 +10,7 @@ from typing import Final
 
 APP_ROLE: Final = "holdwater_app"
 SYSTEM_ROLE: Final = "holdwater_system"
+PURGE_ROLE: Final = "holdwater_purge"
 
 TENANT_TABLES: Final = (
     "access_token",
@@ -46,13 +47,35 @@ _SYSTEM_RIGHTS: Final = {
     "customer_order": "SELECT",
     "order_line": "SELECT",
     "event": "SELECT",
+    "idempotency_record": "SELECT",
+    "message": "SELECT, UPDATE (wake_at)",
+    "django_migrations": "SELECT",
+}
+_PURGE_RIGHTS: Final = {
+    "customer_order": "SELECT, UPDATE (version, customer_ref, payment_method, reference, email, note, address, "
+    "cancel_reason, deletion_reason, updated_at, purged_at)",
+    "order_line": "SELECT, UPDATE (deletion_reason)",
+    "stock_reservation": "SELECT",
+    "event": "SELECT, INSERT, UPDATE (data)",
     "idempotency_record": "SELECT, DELETE",
-    "message": "SELECT, UPDATE (wake_at), DELETE",
+    "message": "SELECT, DELETE",
     "django_migrations": "SELECT",
 }
 
 # A transaction that set a tenant leaves '' behind, not NULL, hence nullif.
 _OWN_ROWS: Final = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
+
+_DELETED: Final = "deleted_at IS NOT NULL"
+_PURGE_ROWS: Final = {
+    "customer_order": _DELETED,
+    "order_line": _DELETED,
+    "stock_reservation": "true",
+    "event": "EXISTS (SELECT 1 FROM customer_order o"
+    " WHERE o.tenant_id = event.tenant_id AND o.id = event.stream_id AND o.deleted_at IS NOT NULL)",
+    "idempotency_record": "expires_at <= clock_timestamp()",
+    "message": "true",
+}
+"""What the purge may see and change, of all tenants: deleted orders, their events, keys that have run out."""
 
 FOR_EVERYBODY: Final = "\n".join(
     (
@@ -92,12 +115,20 @@ FOR_ROLE: Final = {
         (
             f"GRANT USAGE ON SCHEMA public TO {SYSTEM_ROLE};",
             *(
-                _policy(table, SYSTEM_ROLE, "true", writes=table in {"idempotency_record", "message"})
+                _policy(table, SYSTEM_ROLE, "true", writes=table == "message")
                 for table in TENANT_TABLES
                 if table in _SYSTEM_RIGHTS
             ),
             *_grants(SYSTEM_ROLE, _SYSTEM_RIGHTS),
             f"GRANT SELECT ON SEQUENCE event_position TO {SYSTEM_ROLE};",
+        )
+    ),
+    PURGE_ROLE: "\n".join(
+        (
+            f"GRANT USAGE ON SCHEMA public TO {PURGE_ROLE};",
+            *(_policy(table, PURGE_ROLE, rows, writes=True) for table, rows in _PURGE_ROWS.items()),
+            *_grants(PURGE_ROLE, _PURGE_RIGHTS),
+            f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {PURGE_ROLE};",
         )
     ),
 }

@@ -21,3 +21,4 @@ class IdempotencyRecord(IdempotentModel):
     class Meta(IdempotentModel.Meta):
         abstract = False
         db_table = "idempotency_record"
+        indexes = [models.Index(fields=["expires_at"], name="idempotency_record_by_expiry")]

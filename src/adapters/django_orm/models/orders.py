@@ -40,6 +40,7 @@ class Order(TimeStampedModel, VersionedModel, SoftDeleteModel):
     address = models.CharField(max_length=ADDRESS_LENGTH_MAX)
     cancel_reason = models.CharField(max_length=CANCEL_REASON_LENGTH_MAX, null=True)
     ordered_at = models.DateTimeField()
+    purged_at = models.DateTimeField(null=True)
 
     class Meta(SoftDeleteModel.Meta):
         abstract = False
@@ -65,6 +66,10 @@ class Order(TimeStampedModel, VersionedModel, SoftDeleteModel):
                 | (~Q(status=OrderStatus.CANCELLED.value) & Q(cancel_reason__isnull=True)),
                 name="customer_order_reason_if_cancelled",
             ),
+            models.CheckConstraint(
+                condition=Q(purged_at__isnull=True) | Q(deleted_at__isnull=False),
+                name="customer_order_purged_if_deleted",
+            ),
         ]
         # One for each question that the list answers, walked backwards: newest first. A range of `created_at`
         # is a range of the same keys. Each costs every order one entry, so a fourth needs a reason.
@@ -79,6 +84,12 @@ class Order(TimeStampedModel, VersionedModel, SoftDeleteModel):
                 fields=["tenant_id", "created_at", "id"],
                 condition=Q(deleted_at__isnull=False),
                 name="customer_order_deleted_by_age",
+            ),
+            # What a purge looks for, of all tenants.
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False, purged_at__isnull=True),
+                name="customer_order_to_purge",
             ),
         ]
 

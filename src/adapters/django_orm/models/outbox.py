@@ -34,6 +34,11 @@ class Message(models.Model):
     class Meta:
         db_table = "message"
         indexes = [
+            models.Index(
+                fields=["tenant_id", "stream_id"],
+                name="message_unsettled_by_stream",
+                condition=Q(settled_at__isnull=True),
+            ),
             models.Index(fields=["wake_at"], name="message_unsettled", condition=Q(settled_at__isnull=True)),
             models.Index(
                 fields=["tenant_id", "id"], name="message_parked", condition=Q(parked_at__isnull=False)

@@ -1,0 +1,90 @@
+"""The purge in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+from adapters.memory.database import InMemoryDatabase
+from adapters.memory.transaction import Transaction
+from adapters.row_mapping.orders import order_from_row, order_lines_to_rows, order_to_row
+from application.ports.outbox import NOBODY_REACTS
+from application.ports.purge import DeletedOrder
+from application.ports.unit_of_work import CommandContext
+from domain.inventory.stock_item import StockItem
+from domain.orders.order import Order
+
+ACTOR: Final = "purge"
+
+
+class InMemoryPurge:
+    """PurgeUnitOfWork: a transaction of the database for each order, all committed at the end."""
+
+    def __init__(self, *, database: InMemoryDatabase) -> None:
+        self._database = database
+        self._transactions: dict[UUID, Transaction] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for transaction in self._transactions.values():
+            if exc_type is None:
+                transaction.commit()
+            else:
+                transaction.roll_back()
+
+    def deleted_orders(self, deleted_before: datetime, limit: int) -> Sequence[DeletedOrder]:
+        """See the port."""
+        kept = {
+            reservation["order_id"]
+            for _, row in self._database.rows_of_all_tenants(StockItem.kind)
+            for reservation in row["reservations"]
+        }
+        kept |= self._database.unsettled_streams()
+        due = [
+            (row["deleted_at"], tenant_id, row["id"])
+            for tenant_id, row in self._database.rows_of_all_tenants(Order.kind)
+            if row["deleted_at"] is not None
+            and row["deleted_at"] <= deleted_before
+            and row["purged_at"] is None
+            and row["id"] not in kept
+        ]
+        found: list[DeletedOrder] = []
+        for deleted_at, tenant_id, order_id in sorted(due, key=lambda each: each[0]):
+            transaction = self._begin(tenant_id)
+            if len(found) == limit or not transaction.try_lock((Order.kind, tenant_id, order_id)):
+                transaction.roll_back()
+                continue
+            row = transaction.row(Order.kind, order_id)
+            if row is None or row["deleted_at"] != deleted_at or row["purged_at"] is not None:
+                transaction.roll_back()
+                continue
+            self._transactions[order_id] = transaction
+            found.append(DeletedOrder(tenant_id, order_from_row(row, row["lines"])))
+        return found
+
+    def replace(self, deleted: DeletedOrder) -> None:
+        """See the port."""
+        order, transaction = deleted.order, self._transactions[deleted.order.id]
+        row = {**order_to_row(order), "lines": order_lines_to_rows(order)}
+        transaction.write_row(Order.kind, row, stored_version=order.stored_version)
+        transaction.append(Order.kind, order.id, order.stored_version, order.pending_events)
+        transaction.changes.redacted.append(order.id)
+
+    def drop_expired_keys(self, limit: int) -> int:
+        """See the port."""
+        return self._database.drop_outcomes(limit)
+
+    def drop_settled_messages(self, limit: int) -> int:
+        """See the port."""
+        return self._database.drop_settled_messages(limit)
+
+    def _begin(self, tenant_id: UUID) -> Transaction:
+        context = CommandContext(tenant_id=tenant_id, actor=ACTOR, correlation_id=ACTOR, causation_id=ACTOR)
+        return Transaction(self._database, context, NOBODY_REACTS)
