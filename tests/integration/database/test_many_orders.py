@@ -16,11 +16,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from adapters.django_orm.access import DjangoAccessAdministration
 from adapters.django_orm.read_models import DjangoReadModels
+from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.embedded.postgres_roles import DatabaseUrls
-from adapters.system_clock import new_id
+from adapters.system_clock import back_off, new_id, now
+from application.orders.delete_order import DeleteOrder, DeleteOrderHandler
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX, OrderFilter, OrderView, PageKey
-from builders import NOON, after_noon
-from domain.orders.order import OrderStatus
+from builders import NOON, a_context, after_noon
+from domain.orders.order import DELETABLE_STATUSES, OrderStatus
 
 ORDERS = 20_000
 ADDED_PER_PAGE = 40
@@ -47,17 +49,7 @@ WITH orders AS (
 INSERT INTO order_line (tenant_id, order_id, number, product_id, sku, quantity, unit_price_minor, returned)
 SELECT %(tenant)s, id, 1, gen_random_uuid(), 'TEA-1', 1, 420, 0 FROM orders
 """
-MARK_DELETED = """
-SELECT set_config('app.tenant', %(tenant)s, true);
-WITH deleted AS (
-    UPDATE customer_order SET deleted_at = %(at)s, deletion_id = %(deletion)s, deleted_by = 'alice',
-        deletion_reason = 'no longer needed'
-    WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s::uuid[]) RETURNING id
-)
-UPDATE order_line SET deleted_at = %(at)s, deletion_id = %(deletion)s, deleted_by = 'alice',
-    deletion_reason = 'no longer needed'
-WHERE tenant_id = %(tenant)s AND order_id IN (SELECT id FROM deleted)
-"""
+DELETE_ORDER = DeleteOrderHandler(DjangoUnitOfWork, now, new_id, back_off)
 
 
 @dataclass(frozen=True)
@@ -74,9 +66,10 @@ class Shop:
         self._run(INSERT, values)
 
     def delete(self, ids: list[UUID]) -> None:
-        """Mark orders and their lines as deleted."""
-        values = {"at": NOON, "deletion": str(new_id()), "ids": [str(id_) for id_ in ids]}
-        self._run(MARK_DELETED, values)
+        """Delete them as a caller would."""
+        for order_id in ids:
+            command = DeleteOrder(order_id=order_id, expected_version=None, actor="alice")
+            DELETE_ORDER.handle(command, a_context(tenant_id=self.tenant_id))
 
     def _run(self, sql: str, values: dict[str, Any]) -> None:
         with self.app, self.app.cursor() as cursor:
@@ -122,6 +115,7 @@ class TestTwentyThousandOrders:
         listed: list[OrderView] = []
         deleted: set[UUID] = set()
         views, earlier = DjangoReadModels(shop.tenant_id), ids_of(shop)
+        deletable = set(ids_of(shop, *DELETABLE_STATUSES))
         after: PageKey | None = None
         for number in range(ORDERS // PAGE_MAX * 2):
             page = views.orders(OrderFilter(), after=after, limit=PAGE_MAX)
@@ -132,9 +126,10 @@ class TestTwentyThousandOrders:
             # Some are newer than all, some lie where the walk has been or will come to.
             shop.add(f"NEW-{number}-", ADDED_PER_PAGE // 2, at=after_noon(number + 1))
             shop.add(f"MID-{number}-", ADDED_PER_PAGE // 2)
-            ahead = [id_ for id_ in earlier if id_ not in deleted][number::97][-DELETED_PER_PAGE:]
             passed = {view.id for view in listed}
+            ahead = [id_ for id_ in earlier if id_ in deletable][number::97][-DELETED_PER_PAGE:]
             shop.delete(ahead)
+            deletable -= set(ahead)
             deleted |= {id_ for id_ in ahead if id_ not in passed}
         assert after is None
         ids = [view.id for view in listed]
@@ -242,13 +237,14 @@ def before_the_last_page(views: DjangoReadModels, wanted: OrderFilter) -> PageKe
     return keys[-PAGE_DEFAULT - 1] if len(keys) > PAGE_DEFAULT else None
 
 
-def ids_of(shop: Shop) -> list[UUID]:
-    """All orders of the tenant, newest first, as one query gives them."""
+def ids_of(shop: Shop, *statuses: OrderStatus) -> list[UUID]:
+    """The tenant's orders of those statuses, or all, newest first, as one query gives them."""
+    wanted = [status.value for status in statuses or OrderStatus]
     with shop.app, shop.app.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('app.tenant', %s, true);"
-            " SELECT id FROM customer_order ORDER BY created_at DESC, id DESC",
-            (str(shop.tenant_id),),
+            " SELECT id FROM customer_order WHERE status = ANY(%s) ORDER BY created_at DESC, id DESC",
+            (str(shop.tenant_id), wanted),
         )
         return [id_ for (id_,) in cursor.fetchall()]
 
