@@ -34,9 +34,9 @@ class ThreadQueue:
                 self._live.add(wake)
             self._pool.submit(self._run, wake)
 
-    def close(self) -> None:
-        """Finish what runs, drop what waits."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, cancel: bool = True) -> None:
+        """Finish what runs; drop what waits, or with `cancel` false finish that too."""
+        self._pool.shutdown(wait=True, cancel_futures=cancel)
 
     def _run(self, wake: Wake) -> None:
         try:

@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from adapters import system_clock
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
+from application.delivery.consumer import Consumer
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.inventory.adjust_stock import AdjustStockHandler
@@ -20,6 +21,7 @@ from application.inventory.delete_product import DeleteProductHandler
 from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
 from application.inventory.restore_product import RestoreProductHandler
+from application.orders.acknowledge_order import AcknowledgeOrder
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.delete_order import DeleteOrderHandler
@@ -30,9 +32,10 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
-from application.subscriptions import reactions_of
+from application.ports.notifier import Notifier
+from application.subscriptions import ORDER_EMAIL, reactions_of
 from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, smtp_options
 
 
 def _named(path: str) -> Callable[..., Any]:
@@ -49,6 +52,17 @@ def _named(path: str) -> Callable[..., Any]:
     return make
 
 
+def _smtp_notifier(settings: Settings) -> Notifier:
+    make = _named("adapters.notifiers.smtp.SmtpNotifier")
+    notifier: Notifier = make(sender=settings.mail_from, **smtp_options(settings.smtp_url))
+    return notifier
+
+
+def _consumers(settings: Settings, smtp_notifier: Callable[[], Notifier]) -> dict[str, Consumer]:
+    """Those that are configured."""
+    return {ORDER_EMAIL: AcknowledgeOrder(smtp_notifier())} if settings.smtp_url else {}
+
+
 class Container(containers.DeclarativeContainer):
     """One line for each thing that an entrypoint may ask for."""
 
@@ -62,7 +76,8 @@ class Container(containers.DeclarativeContainer):
     memory: providers.Singleton[Any] = providers.Singleton(
         _named("adapters.memory.database.InMemoryDatabase")
     )
-    consumers: providers.Dict = providers.Dict()
+    smtp_notifier = providers.Callable(_smtp_notifier, settings)
+    consumers = providers.Singleton(_consumers, settings, smtp_notifier.provider)
     subscriptions = providers.Singleton(reactions_of, consumers)
     unit_of_work = providers.Selector(
         settings.provided.persistence,

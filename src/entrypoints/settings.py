@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from application.ports.rate_limit import RateLimits
 
@@ -19,6 +20,7 @@ RATE_WINDOW_S_DEFAULT: Final = 60
 RATE_WINDOW_S_MAX: Final = 86_400
 KEEP_DELETED_DAYS_DEFAULT: Final = 90
 KEEP_DELETED_DAYS_MAX: Final = 36_500
+SMTP_SECURITY: Final = {"smtp": "none", "smtp+starttls": "starttls", "smtps": "tls"}
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -37,18 +39,22 @@ class Settings:
     DATABASE_PURGE_URL and REDIS_URL; `metrics_folder` is
     METRICS_FOLDER_VARIABLE."""
 
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     """PostgreSQL as the application's role."""
-    database_owner_url: str = ""
+    database_owner_url: str = field(default="", repr=False)
     """The same database as its owner; for migrations and for administering tenants and tokens."""
-    database_system_url: str = ""
+    database_system_url: str = field(default="", repr=False)
     """The same database as the role of relay, projector, scheduler and audit."""
-    database_purge_url: str = ""
+    database_purge_url: str = field(default="", repr=False)
     """The same database as the role that removes personal data of what was deleted long ago."""
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     """Empty: poll mode, without a broker."""
+    smtp_url: str = field(default="", repr=False)
+    """Where mail goes: smtp://, smtp+starttls:// or smtps://[user:password@]host:port. Empty: no mail is sent."""
+    mail_from: str = ""
+    """The sender of mail."""
     persistence: Literal["django", "memory"] = "django"
-    secret_key: str = ""
+    secret_key: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     web_workers: int = 2
     web_threads: int = 8
@@ -89,6 +95,8 @@ class Settings:
             database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
             database_purge_url=env.get("DATABASE_PURGE_URL", ""),
             redis_url=_redis_url(env),
+            smtp_url=_smtp_url(env),
+            mail_from=_mail_from(env),
             persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
             secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
             allowed_hosts=tuple(
@@ -135,6 +143,43 @@ def _redis_url(env: Mapping[str, str]) -> str:
     if url and not url.startswith(REDIS_SCHEMES):
         raise SettingInvalid(f"REDIS_URL: let it begin with {', '.join(REDIS_SCHEMES)}, or leave it empty")
     return url
+
+
+def _smtp_url(env: Mapping[str, str]) -> str:
+    url = env.get("HOLDWATER_SMTP_URL", "")
+    if url:
+        smtp_options(url)
+    return url
+
+
+def _mail_from(env: Mapping[str, str]) -> str:
+    sender = env.get("HOLDWATER_MAIL_FROM", "")
+    if env.get("HOLDWATER_SMTP_URL") and "@" not in sender:
+        raise SettingInvalid(
+            "HOLDWATER_MAIL_FROM: set it to the address that mail comes from, shop@example.org"
+        )
+    return sender
+
+
+def smtp_options(url: str) -> dict[str, Any]:
+    """host, port, user, password and security of a mail server's URL. Raises SettingInvalid, without the URL."""
+    wrong = SettingInvalid(
+        "HOLDWATER_SMTP_URL: write smtp://, smtp+starttls:// or smtps://[user:password@]host:port"
+    )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in SMTP_SECURITY or not parts.hostname or port is None:
+        raise wrong
+    return {
+        "host": parts.hostname,
+        "port": port,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "security": SMTP_SECURITY[parts.scheme],
+    }
 
 
 def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:

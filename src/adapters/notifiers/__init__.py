@@ -1,0 +1,1 @@
+"""Ways out to customers and to other systems."""
