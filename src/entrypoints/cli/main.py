@@ -9,7 +9,7 @@ import urllib3
 
 from application.ports.readiness import NotFit
 from domain.errors import DomainError
-from entrypoints.cli import access, bench, database, purge, stack, web, worker
+from entrypoints.cli import access, bench, database, delivery, purge, stack, web, worker
 from entrypoints.cli.demo.api_client import UnexpectedReply
 from entrypoints.cli.demo.command import demo
 from entrypoints.cli.errors import CommandFailed
@@ -33,6 +33,8 @@ app.command()(worker.relay)
 app.command()(database.migrate)
 app.command()(database.doctor)
 app.command()(purge.purge)
+app.command()(delivery.lag)
+app.add_typer(delivery.dead_letters, name="dead-letters")
 app.add_typer(access.tenants, name="tenant")
 app.add_typer(access.tokens, name="token")
 app.command()(bench.bench)
