@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,10 @@ def _named(path: str) -> Callable[..., Any]:
         return load()(*args, **kwargs)
 
     return make
+
+
+def _joined(*groups: list[Any]) -> tuple[Any, ...]:
+    return tuple(itertools.chain.from_iterable(groups))
 
 
 class Container(containers.DeclarativeContainer):
@@ -103,6 +108,39 @@ class Container(containers.DeclarativeContainer):
             ask_again_after_s=REDIS_ASK_AGAIN_AFTER_S,
         ),
         by_process=rate_limiter_of_process,
+    )
+    # One for each way that is set up.
+    notifiers: providers.Callable[Any] = providers.Callable(
+        _joined,
+        providers.Selector(
+            settings.provided.sends_mail,
+            on=providers.List(
+                providers.Singleton(
+                    _named("adapters.notifiers.smtp.SmtpNotifier"),
+                    settings.provided.smtp_host,
+                    port=settings.provided.smtp_port,
+                    sender=settings.provided.smtp_from,
+                    user=settings.provided.smtp_user,
+                    password=settings.provided.smtp_password,
+                    tls=settings.provided.smtp_tls,
+                )
+            ),
+            off=providers.List(),
+        ),
+        providers.Selector(
+            settings.provided.sends_webhooks,
+            on=providers.List(
+                providers.Singleton(
+                    _named("adapters.notifiers.webhook.WebhookNotifier"),
+                    settings.provided.webhook_url,
+                    secret=settings.provided.webhook_secret,
+                    previous_secret=settings.provided.webhook_secret_previous,
+                    allow_private=settings.provided.webhook_allow_private,
+                    now=now,
+                )
+            ),
+            off=providers.List(),
+        ),
     )
     readers_held_back_by: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
