@@ -80,7 +80,7 @@ class Caller(ShopCaller):
         self.sent, self.keys = [], []
         wish = {
             "customer_ref": "c-17", "currency": "EUR", "payment_method": "tok_visa",
-            "lines": [{"sku": "TEA-1", "quantity": 2, "unit_price": "4.20"}],
+            "lines": [{"sku": "TEA-1", "quantity": 2, "unit_price": "4.20"}] * 2,
         }  # fmt: skip
         self.send(Request("create product", "", {"sku": "TEA-1", "name": "Tea"}, key=self.key("new")))
         self.send(Request("place order", "", wish, key=self.key("new")))
@@ -188,6 +188,19 @@ class Caller(ShopCaller):
         thing, order_id = self.order(which)
         body = {"lines": lines, "reason": reason}
         self.send(Request("take back", order_id, body, self.tag(thing, tag), self.key(key)))
+
+    @rule(which=WHICH, line=st.integers(0, 2), quantity=st.sampled_from([1, 2, 3]))
+    def take_back_what_was_ordered(self, which: int, line: int, quantity: int) -> None:
+        """Of a delivered order, if there is one."""
+        delivered = [
+            one for one in self.shop.orders if one.now["status"] == "delivered" and not one.is_deleted
+        ]
+        if which < len(delivered):
+            thing = delivered[-1 - which]
+            lines = thing.now["lines"]
+            back = {"sku": lines[line % len(lines)]["sku"], "quantity": quantity}
+            body = {"lines": [back], "reason": "r"}
+            self.send(Request("take back", thing.now["id"], body, thing.tag, self.key("new")))
 
     @rule(which=WHICH)
     def send_again(self, which: int) -> None:
