@@ -30,7 +30,12 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
-from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
+from entrypoints.limits import (
+    MAIL_TIMEOUT_S,
+    REDIS_ASK_AGAIN_AFTER_S,
+    REDIS_STEP_TIMEOUT_MS,
+    WEBHOOK_TIMEOUT_S,
+)
 from entrypoints.settings import Settings
 
 
@@ -123,6 +128,7 @@ class Container(containers.DeclarativeContainer):
                     user=settings.provided.smtp_user,
                     password=settings.provided.smtp_password,
                     tls=settings.provided.smtp_tls,
+                    timeout_s=MAIL_TIMEOUT_S,
                 )
             ),
             off=providers.List(),
@@ -136,6 +142,7 @@ class Container(containers.DeclarativeContainer):
                     secret=settings.provided.webhook_secret,
                     previous_secret=settings.provided.webhook_secret_previous,
                     allow_private=settings.provided.webhook_allow_private,
+                    timeout_s=WEBHOOK_TIMEOUT_S,
                     now=now,
                 )
             ),

@@ -19,8 +19,6 @@ from application.ports.notifier import Notice, NoticeRefused, NotifierUnavailabl
 
 STEP_TIMEOUT_S: Final = 10.0
 """For each step of the conversation: connecting, and each answer."""
-ATTEMPT_TIMEOUT_S: Final = 30.0
-"""For the conversation as a whole, once the connection stands."""
 REFERENCE_SHOWN_MAX: Final = 60
 """Longer references are cut short in the subject."""
 
@@ -49,13 +47,14 @@ class SmtpNotifier:
         *,
         port: int,
         sender: str,
+        timeout_s: float,
         user: str = "",
         password: str = "",
         tls: Literal["starttls", "tls", "none"] = "starttls",
         step_timeout_s: float = STEP_TIMEOUT_S,
-        timeout_s: float = ATTEMPT_TIMEOUT_S,
     ) -> None:
-        """`sender`: an address, or "Name <address>"; its domain makes the messages' ids."""
+        """`sender`: an address, or "Name <address>"; its domain makes the messages' ids. `timeout_s`: for the
+        conversation as a whole, from the connection on."""
         self._sender = sender
         self._domain = parseaddr(sender)[1].rpartition("@")[2]
         self._timeout_s = timeout_s

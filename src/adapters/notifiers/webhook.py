@@ -24,8 +24,6 @@ from application.ports.notifier import (
     NotifierUnavailable,
 )
 
-ATTEMPT_TIMEOUT_S: Final = 20.0
-"""For one attempt as a whole, once the name is resolved; the specification recommends 15 to 30 s."""
 CONNECT_TIMEOUT_S: Final = 5.0
 """For each address of the receiver."""
 
@@ -46,13 +44,14 @@ class WebhookNotifier:
         secret: str,
         previous_secret: str = "",
         allow_private: bool = False,
+        timeout_s: float,
         now: Callable[[], datetime],
         tls: ssl.SSLContext | None = None,
         look_up: LookUp = socket.getaddrinfo,
-        timeout_s: float = ATTEMPT_TIMEOUT_S,
     ) -> None:
         """`secret`, `previous_secret`: "whsec_" and base64. `allow_private`: also plain http and addresses that are
-        not public. `tls`: whom to trust; None trusts whom the system trusts."""
+        not public. `timeout_s`: for an attempt as a whole, once the name is resolved; the specification
+        recommends 15 to 30 s. `tls`: whom to trust; None trusts whom the system trusts."""
         self._url = urlsplit(url)
         self._signers = [Webhook(one) for one in (secret, previous_secret) if one]
         self._allow_private, self._now, self._look_up = allow_private, now, look_up
@@ -101,7 +100,7 @@ class WebhookNotifier:
         addresses = look_up(host, port, allow_private=self._allow_private, how=self._look_up)
         with CutOff(self._timeout_s) as cut_off, _connected(addresses, cut_off) as plain:
             plain.settimeout(cut_off.left_s)
-            connection = http.client.HTTPConnection(host, url.port, blocksize=len(body) + 1)
+            connection = http.client.HTTPConnection(host, url.port)
             connection.sock = (
                 self._tls.wrap_socket(plain, server_hostname=host) if url.scheme == "https" else plain
             )

@@ -92,7 +92,7 @@ def _key(message: EmailMessage) -> str:
 
 def a_notifier(port: int, **changes: Any) -> SmtpNotifier:
     """A notifier without TLS, to this machine."""
-    settings = {"sender": "Tea Shop <orders@shop.example>", "tls": "none", "step_timeout_s": 5.0, **changes}
+    settings = {"sender": "Tea Shop <orders@shop.example>", "tls": "none", "timeout_s": 10.0, **changes}
     return SmtpNotifier("127.0.0.1", port=port, **settings)
 
 

@@ -96,7 +96,8 @@ class Receiver:
 
 def a_notifier(url: str, **changes: Any) -> WebhookNotifier:
     """A notifier that may go to this machine."""
-    return WebhookNotifier(url, **{"secret": SECRET, "allow_private": True, "now": now, **changes})
+    settings = {"secret": SECRET, "allow_private": True, "timeout_s": 10.0, "now": now, **changes}
+    return WebhookNotifier(url, **settings)
 
 
 @pytest.fixture
