@@ -11,8 +11,10 @@ from domain.orders.events import OrderPlaced
 
 ORDER_EMAIL: Final = "order_email"
 """Acknowledges an order to the customer by e-mail."""
+ORDER_WEBHOOK: Final = "order_webhook"
+"""Acknowledges an order to the shop's systems by webhook."""
 
-REACTIONS: Final[Subscriptions] = MappingProxyType({OrderPlaced: (ORDER_EMAIL,)})
+REACTIONS: Final[Subscriptions] = MappingProxyType({OrderPlaced: (ORDER_EMAIL, ORDER_WEBHOOK)})
 
 
 def reactions_of(consumers: Collection[str]) -> Subscriptions:

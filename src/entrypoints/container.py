@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,9 +34,14 @@ from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.ports.notifier import Notifier
-from application.subscriptions import ORDER_EMAIL, reactions_of
-from entrypoints.limits import REDIS_ASK_AGAIN_AFTER_S, REDIS_STEP_TIMEOUT_MS
-from entrypoints.settings import Settings, smtp_options
+from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
+from entrypoints.limits import (
+    MAIL_TIMEOUT_S,
+    REDIS_ASK_AGAIN_AFTER_S,
+    REDIS_STEP_TIMEOUT_MS,
+    WEBHOOK_TIMEOUT_S,
+)
+from entrypoints.settings import Settings
 
 
 def _named(path: str) -> Callable[..., Any]:
@@ -52,15 +58,14 @@ def _named(path: str) -> Callable[..., Any]:
     return make
 
 
-def _smtp_notifier(settings: Settings) -> Notifier:
-    make = _named("adapters.notifiers.smtp.SmtpNotifier")
-    notifier: Notifier = make(sender=settings.mail_from, **smtp_options(settings.smtp_url))
-    return notifier
+def _joined(*groups: list[Any]) -> tuple[Any, ...]:
+    return tuple(itertools.chain.from_iterable(groups))
 
 
-def _consumers(settings: Settings, smtp_notifier: Callable[[], Notifier]) -> dict[str, Consumer]:
-    """Those that are configured."""
-    return {ORDER_EMAIL: AcknowledgeOrder(smtp_notifier())} if settings.smtp_url else {}
+def _consumers(notifiers: tuple[Notifier, ...]) -> dict[str, Consumer]:
+    """Those that are configured, by name: each way of telling has a consumer of its own, which retries by itself."""
+    names = {"e-mail": ORDER_EMAIL, "webhook": ORDER_WEBHOOK}
+    return {names[notifier.channel]: AcknowledgeOrder(notifier) for notifier in notifiers}
 
 
 class Container(containers.DeclarativeContainer):
@@ -76,8 +81,41 @@ class Container(containers.DeclarativeContainer):
     memory: providers.Singleton[Any] = providers.Singleton(
         _named("adapters.memory.database.InMemoryDatabase")
     )
-    smtp_notifier = providers.Callable(_smtp_notifier, settings)
-    consumers = providers.Singleton(_consumers, settings, smtp_notifier.provider)
+    notifiers: providers.Callable[Any] = providers.Callable(
+        _joined,
+        providers.Selector(
+            settings.provided.sends_mail,
+            on=providers.List(
+                providers.Singleton(
+                    _named("adapters.notifiers.smtp.SmtpNotifier"),
+                    settings.provided.smtp_host,
+                    port=settings.provided.smtp_port,
+                    sender=settings.provided.smtp_from,
+                    user=settings.provided.smtp_user,
+                    password=settings.provided.smtp_password,
+                    tls=settings.provided.smtp_tls,
+                    timeout_s=MAIL_TIMEOUT_S,
+                )
+            ),
+            off=providers.List(),
+        ),
+        providers.Selector(
+            settings.provided.sends_webhooks,
+            on=providers.List(
+                providers.Singleton(
+                    _named("adapters.notifiers.webhook.WebhookNotifier"),
+                    settings.provided.webhook_url,
+                    secret=settings.provided.webhook_secret,
+                    previous_secret=settings.provided.webhook_secret_previous,
+                    allow_private=settings.provided.webhook_allow_private,
+                    timeout_s=WEBHOOK_TIMEOUT_S,
+                    now=now,
+                )
+            ),
+            off=providers.List(),
+        ),
+    )
+    consumers = providers.Singleton(_consumers, notifiers)
     subscriptions = providers.Singleton(reactions_of, consumers)
     unit_of_work = providers.Selector(
         settings.provided.persistence,
@@ -159,6 +197,7 @@ class Container(containers.DeclarativeContainer):
         ),
         by_process=rate_limiter_of_process,
     )
+    # One for each way that is set up.
     readers_held_back_by: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
         django=providers.Callable(_named("adapters.django_orm.event_store.reader_held_back_by")),

@@ -12,6 +12,7 @@ from os import EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_U
 from typing import Final
 
 from application.conflict_retry import Overloaded
+from application.ports.notifier import NoticeRefused, NotifierUnavailable
 from application.ports.rate_limit import TooManyRequests
 from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
@@ -72,10 +73,12 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     TooManyRequests: Verdict(HTTPStatus.TOO_MANY_REQUESTS, EX_TEMPFAIL, retryable=True),
     AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    NoticeRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     Overloaded: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     StoreUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     QueueUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    NotifierUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
 }
 
 

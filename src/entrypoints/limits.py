@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from application.ports.notifier import RETRY_AFTER_MAX_S
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
 from domain.access import (
     OWNER_LENGTH_MAX,
@@ -66,6 +67,8 @@ REDIS_STEP_TIMEOUT_MS: Final = 100
 REDIS_STEPS_MAX: Final = 5
 REDIS_ASK_AGAIN_AFTER_S: Final = 1
 METRICS_READS_MAX: Final = 3
+WEBHOOK_TIMEOUT_S: Final = 20
+MAIL_TIMEOUT_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,13 @@ LIMITS: Final = (
     Limit("step of asking Redis", REDIS_STEP_TIMEOUT_MS, "milliseconds", "before a process counts by itself"),
     Limit("steps of asking Redis", REDIS_STEPS_MAX, "steps", "that one request waits for at most"),
     Limit("pause of asking Redis", REDIS_ASK_AGAIN_AFTER_S, "seconds", "between tries while it is away"),
+    Limit(
+        "webhook", WEBHOOK_TIMEOUT_S, "seconds", "for a receiver to take one, from the look-up of its name on"
+    ),
+    Limit(
+        "e-mail", MAIL_TIMEOUT_S, "seconds", "for a mail server to take one, from the look-up of its name on"
+    ),
+    Limit("pause of a receiver", RETRY_AFTER_MAX_S, "seconds", "longest Retry-After that is kept to"),
     Limit("web workers", WEB_WORKERS_MAX, "processes", "HOLDWATER_WEB_WORKERS"),
     Limit("web threads", WEB_THREADS_MAX, "threads", "HOLDWATER_WEB_THREADS, of each worker"),
     Limit(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from email.utils import parseaddr
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from application.ports.rate_limit import RateLimits
 
@@ -20,7 +23,12 @@ RATE_WINDOW_S_DEFAULT: Final = 60
 RATE_WINDOW_S_MAX: Final = 86_400
 KEEP_DELETED_DAYS_DEFAULT: Final = 90
 KEEP_DELETED_DAYS_MAX: Final = 36_500
-SMTP_SECURITY: Final = {"smtp": "none", "smtp+starttls": "starttls", "smtps": "tls"}
+SMTP_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+"""By the way of TLS (RFC 8314, RFC 6409)."""
+PORT_MAX: Final = 65_535
+WEBHOOK_PREFIX: Final = "whsec_"
+WEBHOOK_KEY_BYTES: Final = range(24, 65)
+"""As the Standard Webhooks specification says."""
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -49,10 +57,6 @@ class Settings:
     """The same database as the role that removes personal data of what was deleted long ago."""
     redis_url: str = field(default="", repr=False)
     """Empty: poll mode, without a broker."""
-    smtp_url: str = field(default="", repr=False)
-    """Where mail goes: smtp://, smtp+starttls:// or smtps://[user:password@]host:port. Empty: no mail is sent."""
-    mail_from: str = ""
-    """The sender of mail."""
     persistence: Literal["django", "memory"] = "django"
     secret_key: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
@@ -67,6 +71,21 @@ class Settings:
     rate_window_s: int = RATE_WINDOW_S_DEFAULT
     keep_deleted_days: int = KEEP_DELETED_DAYS_DEFAULT
     """How long a deleted order can be restored, before a purge may remove what it says of persons."""
+    smtp_host: str = ""
+    """Empty: no e-mail is sent."""
+    smtp_port: int = SMTP_PORTS["starttls"]
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_from: str = ""
+    """An address, or "Name <address>"."""
+    webhook_url: str = field(default="", repr=False)
+    """Where notices are posted to; it may hold a secret of the receiver's. Empty: nowhere."""
+    webhook_secret: str = field(default="", repr=False)
+    webhook_secret_previous: str = field(default="", repr=False)
+    """Signs too, while receivers learn the new one."""
+    webhook_allow_private: bool = False
+    """Whether webhooks may go to addresses that are not public, and over plain http."""
     metrics_folder: str = ""
     """Where the web processes of one server keep their counts; the server sets it. Empty: this process alone."""
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -85,18 +104,28 @@ class Settings:
         """Processes count requests together where there is a Redis."""
         return "together" if self.redis_url else "by_process"
 
+    @property
+    def sends_mail(self) -> Literal["on", "off"]:
+        """E-mail is sent where there is a server for it."""
+        return "on" if self.smtp_host else "off"
+
+    @property
+    def sends_webhooks(self) -> Literal["on", "off"]:
+        """Webhooks are sent where there is a URL for them."""
+        return "on" if self.webhook_url else "off"
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read os.environ, or the given mapping. Raises SettingInvalid."""
         env = os.environ if environment is None else environment
+        smtp_tls = _choice(env, "HOLDWATER_SMTP_TLS", tuple(SMTP_PORTS))
+        allow_private = _choice(env, "HOLDWATER_WEBHOOK_ALLOW_PRIVATE", ("no", "yes")) == "yes"
         return cls(
             database_url=env.get("DATABASE_URL", ""),
             database_owner_url=env.get("DATABASE_OWNER_URL", ""),
             database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
             database_purge_url=env.get("DATABASE_PURGE_URL", ""),
             redis_url=_redis_url(env),
-            smtp_url=_smtp_url(env),
-            mail_from=_mail_from(env),
             persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
             secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
             allowed_hosts=tuple(
@@ -122,6 +151,18 @@ class Settings:
                 default=KEEP_DELETED_DAYS_DEFAULT,
                 maximum=KEEP_DELETED_DAYS_MAX,
             ),
+            smtp_host=env.get("HOLDWATER_SMTP_HOST", ""),
+            smtp_port=_count(env, "HOLDWATER_SMTP_PORT", default=SMTP_PORTS[smtp_tls], maximum=PORT_MAX),
+            smtp_user=env.get("HOLDWATER_SMTP_USER", ""),
+            smtp_password=env.get("HOLDWATER_SMTP_PASSWORD", ""),
+            smtp_tls=smtp_tls,  # type: ignore[arg-type]
+            smtp_from=_smtp_from(env),
+            webhook_url=_webhook_url(env, allow_private=allow_private),
+            webhook_secret=_webhook_secret(
+                env, "HOLDWATER_WEBHOOK_SECRET", needed=bool(env.get("HOLDWATER_WEBHOOK_URL"))
+            ),
+            webhook_secret_previous=_webhook_secret(env, "HOLDWATER_WEBHOOK_SECRET_PREVIOUS", needed=False),
+            webhook_allow_private=allow_private,
             metrics_folder=env.get(METRICS_FOLDER_VARIABLE, ""),
             log_format=_choice(env, "HOLDWATER_LOG_FORMAT", ("auto", "json", "text")),  # type: ignore[arg-type]
             log_level=_choice(env, "HOLDWATER_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
@@ -145,41 +186,56 @@ def _redis_url(env: Mapping[str, str]) -> str:
     return url
 
 
-def _smtp_url(env: Mapping[str, str]) -> str:
-    url = env.get("HOLDWATER_SMTP_URL", "")
-    if url:
-        smtp_options(url)
+def _smtp_from(env: Mapping[str, str]) -> str:
+    text = env.get("HOLDWATER_SMTP_FROM", "")
+    address = parseaddr(text)[1]
+    local, _, domain = address.rpartition("@")
+    if (text or env.get("HOLDWATER_SMTP_HOST")) and not (
+        local and domain and text.isprintable() and len(address.split()) == 1
+    ):
+        raise SettingInvalid(
+            f"HOLDWATER_SMTP_FROM={text!r}: set it to the address that e-mail comes from, e.g. "
+            "'Shop <orders@shop.example>'"
+        )
+    return text
+
+
+def _webhook_url(env: Mapping[str, str], *, allow_private: bool) -> str:
+    """The URL itself is not shown: it may hold a secret."""
+    url = env.get("HOLDWATER_WEBHOOK_URL", "")
+    schemes = ("https", "http") if allow_private else ("https",)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    # Anything else can't stand in the first line of an HTTP request.
+    if url and not (
+        usable
+        and url.isascii()
+        and url.isprintable()
+        and not set(url) & set(" #")
+        and "@" not in parts.netloc
+    ):
+        raise SettingInvalid(
+            f"HOLDWATER_WEBHOOK_URL: let it begin with {' or '.join(f'{one}://' for one in schemes)}, name a host, "
+            "and hold no user, @, fragment, space or character beyond ASCII"
+        )
     return url
 
 
-def _mail_from(env: Mapping[str, str]) -> str:
-    sender = env.get("HOLDWATER_MAIL_FROM", "")
-    if env.get("HOLDWATER_SMTP_URL") and "@" not in sender:
-        raise SettingInvalid(
-            "HOLDWATER_MAIL_FROM: set it to the address that mail comes from, shop@example.org"
-        )
-    return sender
-
-
-def smtp_options(url: str) -> dict[str, Any]:
-    """host, port, user, password and security of a mail server's URL. Raises SettingInvalid, without the URL."""
-    wrong = SettingInvalid(
-        "HOLDWATER_SMTP_URL: write smtp://, smtp+starttls:// or smtps://[user:password@]host:port"
-    )
+def _webhook_secret(env: Mapping[str, str], name: str, *, needed: bool) -> str:
+    secret = env.get(name, "")
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in SMTP_SECURITY or not parts.hostname or port is None:
-        raise wrong
-    return {
-        "host": parts.hostname,
-        "port": port,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "security": SMTP_SECURITY[parts.scheme],
-    }
+        length = len(base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True))
+    except (binascii.Error, ValueError):
+        length = 0
+    if (secret or needed) and not (secret.startswith(WEBHOOK_PREFIX) and length in WEBHOOK_KEY_BYTES):
+        raise SettingInvalid(
+            f"{name}: set it to {WEBHOOK_PREFIX} and the base64 of {WEBHOOK_KEY_BYTES[0]} to "
+            f"{WEBHOOK_KEY_BYTES[-1]} random bytes"
+        )
+    return secret
 
 
 def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:

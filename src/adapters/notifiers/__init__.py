@@ -1,1 +1,1 @@
-"""Ways out to customers and to other systems."""
+"""Ways to tell the world outside."""

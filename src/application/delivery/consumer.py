@@ -18,6 +18,14 @@ class Undeliverable(Exception):
     """No further try can help; the message says why. The message is parked at once."""
 
 
+class TryAgainLater(Exception):
+    """This try has failed; the next one is made after `delay` if that is later than the consumer's own delay."""
+
+    def __init__(self, reason: str, delay: timedelta) -> None:
+        super().__init__(reason)
+        self.delay = delay
+
+
 class Consumer(Protocol):
     """Handles one message at a time, those of one key in order; the same message may come again after a crash."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from application.delivery.consumer import Consumer, Undeliverable
+from application.delivery.consumer import Consumer, TryAgainLater, Undeliverable
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import ClaimLost, Message, MessageClaims, Wake
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, StoreUnavailable
@@ -66,11 +67,12 @@ class DrainKeyHandler:
         return True
 
     def _failed(self, message: Message, consumer: Consumer, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
+        asked = error.delay if isinstance(error, TryAgainLater) else timedelta(0)
+        reason = str(error) if isinstance(error, TryAgainLater) else f"{type(error).__name__}: {error}"
         if message.tries > len(consumer.retry_delays):
             self._park(message, reason)
             return
-        delay = consumer.retry_delays[message.tries - 1]
+        delay = max(asked, consumer.retry_delays[message.tries - 1])
         _log.warning(
             "message %s for %s failed, next try in %s: %s", message.id, message.wake.consumer, delay, reason
         )

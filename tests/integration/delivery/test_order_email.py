@@ -72,8 +72,10 @@ def mailbox() -> Iterator[Mailbox]:
 def container(mailbox: Mailbox, database_urls: object) -> Container:
     """Over PostgreSQL, with mail turned on."""
     container = Container()
-    url = f"smtp://127.0.0.1:{mailbox.port}"
-    container.settings.override(Settings(smtp_url=url, mail_from="shop@example.org"))
+    settings = Settings(
+        smtp_host="127.0.0.1", smtp_port=mailbox.port, smtp_tls="none", smtp_from="shop@example.org"
+    )
+    container.settings.override(settings)
     return container
 
 
@@ -123,7 +125,7 @@ def test_an_order_is_acknowledged_once(customer: Customer, mailbox: Mailbox) -> 
     assert customer.work(order) == 0
     (mail,) = mailbox.mails
     assert (mail["To"], mail["From"]) == ("ada@example.org", "shop@example.org")
-    assert mail["Subject"] == "Your order PO-1 ☎"
+    assert mail["Subject"] == "We have received your order: PO-1 ☎"
     assert mail["Auto-Submitted"] == "auto-generated"
     body = mail.get_content()
     assert f"2 x {customer.product.sku} at 4.20 EUR" in body
@@ -166,7 +168,8 @@ def test_a_server_that_is_away_loses_no_mail(customer: Customer, mailbox: Mailbo
 def test_a_refused_address_is_a_dead_letter_at_once(customer: Customer, mailbox: Mailbox) -> None:
     mailbox.answer = "550 nobody here"
     assert customer.work(customer.order()) == 0
-    assert customer.dead_letters() == ["the mail server refuses the address: 550"]
+    (error,) = customer.dead_letters()
+    assert "the server answered 550 to the recipient" in error
 
 
 @pytest.mark.promise("O6")
@@ -196,6 +199,6 @@ def test_relay_and_worker_bring_every_mail_by_themselves(
         pass
     queue.close(cancel=False)
     assert sorted(str(mail["Subject"]) for mail in mailbox.mails) == sorted(
-        f"Your order {order.reference}" for order in orders
+        f"We have received your order: {order.reference}" for order in orders
     )
     assert len({mail["Message-ID"] for mail in mailbox.mails}) == len(orders)

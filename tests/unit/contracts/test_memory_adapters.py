@@ -10,6 +10,7 @@ import pytest
 
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.notifier import InMemoryNotifier
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
@@ -24,6 +25,7 @@ from domain.idempotency import KEY_KEPT_FOR
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.notifier_contract import NotifierContract, a_notice
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
@@ -152,3 +154,40 @@ class TestRateLimiter(RateLimiterContract):
     @pytest.fixture
     def new_limiter(self) -> NewLimiter:
         return InMemoryRateLimiter
+
+
+class MemoryOutside:
+    """The scriptable notifier, which is its own receiver."""
+
+    def __init__(self) -> None:
+        self.notifier = InMemoryNotifier()
+
+    @property
+    def attempts(self) -> list[str]:
+        return [str(notice.id) for notice in self.notifier.attempts]
+
+    @property
+    def taken(self) -> list[str]:
+        return [str(notice.id) for notice in self.notifier.taken]
+
+    def fail(self) -> None:
+        self.notifier.fail(1_000)
+
+    def refuse(self) -> None:
+        self.notifier.refuse("it was told to")
+
+    def work(self) -> None:
+        self.notifier.fail(0)
+
+
+class TestNotifier(NotifierContract):
+    @pytest.fixture
+    def outside(self) -> MemoryOutside:
+        return MemoryOutside()
+
+    def test_has_a_receiver_that_knows_a_repetition(self, outside: MemoryOutside) -> None:
+        notice = a_notice()
+        outside.notifier.notify(notice)
+        outside.notifier.notify(notice)
+        assert outside.taken == [str(notice.id)]
+        assert len(outside.attempts) == 2

@@ -38,3 +38,70 @@ class TestTheAddressOfRedis:
         with pytest.raises(SettingInvalid, match="REDIS_URL") as refusal:
             Settings.from_environment({"REDIS_URL": url})
         assert "secret" not in str(refusal.value)
+
+
+MAIL = {
+    "HOLDWATER_SMTP_HOST": "mail.example.com",
+    "HOLDWATER_SMTP_FROM": "Shop <orders@shop.example>",
+    "HOLDWATER_SMTP_USER": "shop",
+    "HOLDWATER_SMTP_PASSWORD": "open-sesame",
+}
+SECRET = "whsec_" + "c2Vz" * 8
+WEBHOOK = {"HOLDWATER_WEBHOOK_URL": "https://hooks.example/xyzzy", "HOLDWATER_WEBHOOK_SECRET": SECRET}
+
+
+class TestNotifiers:
+    def test_show_no_secret(self) -> None:
+        shown = repr(Settings.from_environment(MAIL | WEBHOOK))
+        assert "mail.example.com" in shown
+        for secret in ("open-sesame", "xyzzy", SECRET):
+            assert secret not in shown
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            (MAIL | {"HOLDWATER_SMTP_FROM": ""}, "HOLDWATER_SMTP_FROM"),
+            (MAIL | {"HOLDWATER_SMTP_FROM": "orders"}, "HOLDWATER_SMTP_FROM"),
+            (MAIL | {"HOLDWATER_SMTP_FROM": "a@b.example\nBcc: eve@example.com"}, "HOLDWATER_SMTP_FROM"),
+            (MAIL | {"HOLDWATER_SMTP_PORT": "65536"}, "HOLDWATER_SMTP_PORT"),
+            (MAIL | {"HOLDWATER_SMTP_TLS": "ssl"}, "HOLDWATER_SMTP_TLS"),
+            (WEBHOOK | {"HOLDWATER_WEBHOOK_SECRET": ""}, "HOLDWATER_WEBHOOK_SECRET"),
+            (WEBHOOK | {"HOLDWATER_WEBHOOK_SECRET": SECRET[6:]}, "HOLDWATER_WEBHOOK_SECRET"),
+            (WEBHOOK | {"HOLDWATER_WEBHOOK_SECRET": "whsec_xyzzy"}, "HOLDWATER_WEBHOOK_SECRET"),
+            (WEBHOOK | {"HOLDWATER_WEBHOOK_SECRET_PREVIOUS": "whsec_" + "c2Vz" * 7}, "SECRET_PREVIOUS"),
+            (WEBHOOK | {"HOLDWATER_WEBHOOK_ALLOW_PRIVATE": "true"}, "HOLDWATER_WEBHOOK_ALLOW_PRIVATE"),
+            *(
+                (WEBHOOK | {"HOLDWATER_WEBHOOK_URL": url}, "HOLDWATER_WEBHOOK_URL")
+                for url in (
+                    "http://hooks.example/xyzzy",
+                    "ftp://hooks.example/xyzzy",
+                    "https:///xyzzy",
+                    "https://xyzzy@hooks.example/",
+                    "https://hooks.example:99999/xyzzy",
+                    "https://hooks.example/xyzzy#part",
+                    "https://hooks.example/xyzzy HTTP/1.1\r\nX: y",
+                    "https://[::1/xyzzy",
+                )
+            ),
+        ],
+    )
+    def test_that_can_not_be_used_are_named_without_their_secrets(
+        self, changes: dict[str, str], name: str
+    ) -> None:
+        with pytest.raises(SettingInvalid, match=name) as refusal:
+            Settings.from_environment(changes)
+        assert "xyzzy" not in str(refusal.value)
+        assert "open-sesame" not in str(refusal.value)
+
+    def test_use_the_port_that_goes_with_their_tls(self) -> None:
+        ports = {
+            tls: Settings.from_environment(MAIL | {"HOLDWATER_SMTP_TLS": tls}).smtp_port
+            for tls in ("starttls", "tls", "none")
+        }
+        assert ports == {"starttls": 587, "tls": 465, "none": 25}
+
+    def test_may_go_to_plain_http_where_private_addresses_are_allowed(self) -> None:
+        settings = Settings.from_environment(
+            WEBHOOK | {"HOLDWATER_WEBHOOK_URL": "http://10.0.0.1/", "HOLDWATER_WEBHOOK_ALLOW_PRIVATE": "yes"}
+        )
+        assert settings.webhook_url == "http://10.0.0.1/"
