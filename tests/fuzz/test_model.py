@@ -207,6 +207,7 @@ class Caller(ShopCaller):
     )
     def take_back_what_was_ordered(self, which: int, line: int, quantities: list[int]) -> None:
         """Of a delivered order, if there is one; the pieces of one SKU often in several parts."""
+        self.bring_order_to(which, "delivered")
         delivered = [
             one for one in self.shop.orders if one.now["status"] == "delivered" and not one.is_deleted
         ]
