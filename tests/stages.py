@@ -20,6 +20,8 @@ HANGS_AFTER_BUDGETS = 5
 STOP_GRACE_S = 20
 
 PYTEST = (sys.executable, "-m", "pytest")
+# Two workers, each with servers and state directories of its own; a file stays in one, with what it has started.
+SHARED_OUT = ("-n", "2", "--dist", "loadfile")
 UNIT_COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--cov-fail-under=95")
 
 
@@ -73,7 +75,7 @@ STAGES = (
     Stage(
         "integration",
         300,
-        ((*PYTEST, "tests/integration", "--ignore=tests/integration/contracts"),),
+        ((*PYTEST, "tests/integration", "--ignore=tests/integration/contracts", *SHARED_OUT),),
         "tests/integration",
         without="tests/integration/contracts",
     ),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any, Final
 
 import pytest
+
+HANDED_OVER: Final = "unheard_skips"
+"""Under this name a worker process of pytest-xdist hands its list to the process that judges the run."""
 
 
 class UnheardSkipsPlugin:
     """Turns each skip or expected failure into a failed run, but for tests marked `allowed_skip(reason)`.
 
     A skipped module or folder counts as well: nothing in it can carry the mark, so it is never allowed.
+    Where workers share the tests, each of them notes what it skipped, and the process that started them judges.
     """
 
     def __init__(self) -> None:
@@ -33,10 +38,18 @@ class UnheardSkipsPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail a run that passed otherwise."""
+        """Fail a run that passed otherwise; a worker hands its list over as well."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[HANDED_OVER] = self._unheard
         passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self._unheard and passed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker skipped; each worker collects all modules, so a skipped one is named once."""
+        handed_over = getattr(node, "workeroutput", {}).get(HANDED_OVER, [])
+        self._unheard += [line for line in handed_over if line not in self._unheard]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """List what was not run."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import unheard_skips
 from guarantees import render
 from promises import Promise, PromisePlugin, load_promises
 from unheard_skips import UnheardSkipsPlugin
@@ -62,6 +65,29 @@ class TestAGuardedRun:
     )
     def test_passes_when_all_ran_or_may_be_skipped(self, pytester: pytest.Pytester, source: str) -> None:
         assert run(pytester, UnheardSkipsPlugin(), source).ret == pytest.ExitCode.OK
+
+    def test_fails_as_well_when_a_worker_process_skipped(
+        self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Three processes start; without the plugins that they don't need, in a fraction of the time.
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        pytester.makeini(f"[pytest]\npythonpath = {Path(unheard_skips.__file__).parent}\n")
+        pytester.makeconftest(
+            "from unheard_skips import UnheardSkipsPlugin\n"
+            "def pytest_configure(config):\n"
+            "    config.pluginmanager.register(UnheardSkipsPlugin(), 'unheard-skips')\n"
+        )
+        pytester.makepyfile(
+            test_one="import pytest\ndef test_it(): pytest.skip('no server')\ndef test_other(): pass",
+            test_module="import pytest\npytest.skip('not here', allow_module_level=True)",
+        )
+        result = pytester.runpytest_subprocess("-p", "xdist.plugin", "-p", "no:cacheprovider", "-n", "2")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        named = [line for line in result.outlines if line.startswith("test_") and ": " in line]
+        assert [line.partition(": ")[0] for line in sorted(named)] == [
+            "test_module.py",
+            "test_one.py::test_it",
+        ]
 
 
 class TestThePageOfGuarantees:

@@ -70,6 +70,21 @@ def eventually(condition: Callable[[], bool], what: str = "it never happened") -
         time.sleep(0.05)
 
 
+def shared_memory_files() -> set[str]:
+    """The names of all shared memory files of the machine."""
+    return set(os.listdir("/dev/shm"))
+
+
+def assert_shared_memory_is_freed(before: set[str]) -> None:
+    """Nothing is left beside `before` once the processes under test are gone.
+
+    A file of theirs would stay, for nobody is left to remove it; those of other servers, being set up at this
+    moment beside this test, go by themselves.
+    """
+    left = shared_memory_files() - before
+    eventually(lambda: not left & shared_memory_files(), f"left in shared memory: {left}")
+
+
 def query(url: str, statement: str) -> list[tuple[object, ...]]:
     """Run one statement on a connection of its own and return its rows, if it gives any."""
     connection = psycopg2.connect(url)

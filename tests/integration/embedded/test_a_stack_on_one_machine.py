@@ -20,7 +20,13 @@ from adapters.embedded.redis_server import choose_redis
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory
 from adapters.embedded.supervisor import Supervisor
-from integration.embedded.conftest import processes_about, program, query
+from integration.embedded.conftest import (
+    assert_shared_memory_is_freed,
+    processes_about,
+    program,
+    query,
+    shared_memory_files,
+)
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,13 +59,13 @@ class TestStartingAndStopping:
             stranger.ping()
 
     def test_no_process_and_no_shared_memory_file_is_left(self, state: StateDirectory) -> None:
-        shared_before, folder_before = set(os.listdir("/dev/shm")), set(os.listdir(state.path.parent))
+        shared_before, folder_before = shared_memory_files(), set(os.listdir(state.path.parent))
         with EmbeddedStack(state) as stack:
             assert processes_about(str(state.path))
             pids = list(stack.pids.values())
         assert processes_about(str(state.path)) == {}
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-        assert set(os.listdir("/dev/shm")) <= shared_before
+        assert_shared_memory_is_freed(shared_before)
         assert set(os.listdir(state.path.parent)) == folder_before | {state.path.name}
 
     def test_nothing_is_left_when_a_start_fails(self, state: StateDirectory) -> None:

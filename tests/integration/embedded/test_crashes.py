@@ -26,11 +26,13 @@ from integration.embedded.conftest import (
     PATIENCE_S,
     PROGRAM,
     all_pids,
+    assert_shared_memory_is_freed,
     eventually,
     kill,
     processes_about,
     program,
     query,
+    shared_memory_files,
 )
 
 pytestmark = pytest.mark.timeout(180)
@@ -99,14 +101,14 @@ class TestTheSupervisorIsKilled:
     def test_with_all_its_children_at_once_no_file_is_left_elsewhere(
         self, state: StateDirectory, background: StartInBackground
     ) -> None:
-        shared_before = set(os.listdir("/dev/shm"))
+        shared_before = shared_memory_files()
         supervisor = background()
         pids = all_pids(stack_status(state))
         for pid in pids:
             kill(pid)
         supervisor.wait(PATIENCE_S)
         eventually(lambda: processes_about(str(state.path)) == {}, "something lives on")
-        assert set(os.listdir("/dev/shm")) <= shared_before
+        assert_shared_memory_is_freed(shared_before)
         assert not list(state.path.rglob("core*.[0-9]*"))
         with EmbeddedStack(state) as stack:
             assert query(stack.urls.app_url, "SELECT 1") == [(1,)]
