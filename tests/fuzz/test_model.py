@@ -134,6 +134,17 @@ class Caller(ShopCaller):
         thing = self.shop.product(sku)
         self.send(Request(does, sku, {}, self.tag(thing, tag), self.key(key)))
 
+    @rule(sku=SKUS, wanted=st.sampled_from(["deleted", "replaced", "deleted twice"]))
+    def bring_product_to(self, sku: str, wanted: str) -> None:
+        """Straight on, so that one SKU had several products, with a successor and without."""
+        does = {"deleted": "d", "replaced": "dc", "deleted twice": "dcd"}[wanted]
+        for step in does if self.shop.live_product(sku) else ():
+            if step == "c":
+                self.send(Request("create product", "", {"sku": sku, "name": "Tea"}, key=self.key("new")))
+            else:
+                tag = self.tag(self.shop.product(sku), "current")
+                self.send(Request("delete product", sku, {}, tag, self.key("new")))
+
     @rule(sku=SKUS, tag=OFTEN_RIGHT, key=KEYS)
     def restore_predecessor(self, sku: str, tag: str, key: str) -> None:
         """By the tag of the one that was deleted last."""
@@ -189,17 +200,22 @@ class Caller(ShopCaller):
         body = {"lines": lines, "reason": reason}
         self.send(Request("take back", order_id, body, self.tag(thing, tag), self.key(key)))
 
-    @rule(which=WHICH, line=st.integers(0, 2), quantity=st.sampled_from([1, 2, 3]))
-    def take_back_what_was_ordered(self, which: int, line: int, quantity: int) -> None:
-        """Of a delivered order, if there is one."""
+    @rule(
+        which=WHICH,
+        line=st.integers(0, 2),
+        quantities=st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=3),
+    )
+    def take_back_what_was_ordered(self, which: int, line: int, quantities: list[int]) -> None:
+        """Of a delivered order, if there is one; the pieces of one SKU often in several parts."""
+        self.bring_order_to(which, "delivered")
         delivered = [
             one for one in self.shop.orders if one.now["status"] == "delivered" and not one.is_deleted
         ]
         if which < len(delivered):
             thing = delivered[-1 - which]
             lines = thing.now["lines"]
-            back = {"sku": lines[line % len(lines)]["sku"], "quantity": quantity}
-            body = {"lines": [back], "reason": "r"}
+            sku = lines[line % len(lines)]["sku"]
+            body = {"lines": [{"sku": sku, "quantity": one} for one in quantities], "reason": "r"}
             self.send(Request("take back", thing.now["id"], body, thing.tag, self.key("new")))
 
     @rule(which=WHICH)
