@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from application.access.access_desk import AccessDesk, IssueToken
+from application.ports.unit_of_work import OpenUnitOfWork
 from entrypoints.container import Container
 from entrypoints.django_site.wsgi import application as in_process
 from entrypoints.rest_api import wiring
@@ -36,16 +37,26 @@ class Service:
     application: Application
     desk: AccessDesk
     base_url: str | None
+    open_unit_of_work: OpenUnitOfWork
+    """The same store from inside, for what no caller can do yet."""
 
     def token(self) -> str:
         """A token that may do everything, of a tenant that nobody else has."""
-        tenant = f"tenant-{uuid4().hex}"
-        self.desk.create_tenant(tenant)
-        return self.desk.issue(IssueToken(tenant=tenant, owner="alice", scopes=("all",))).secret
+        return self._new_tenant()[0]
 
     def client(self) -> CheckedClient:
         """A client of a tenant of its own."""
         return CheckedClient(self.application, self.token())
+
+    def client_of_a_tenant(self) -> tuple[CheckedClient, UUID]:
+        """A client of a tenant of its own, and the tenant's id."""
+        token, tenant_id = self._new_tenant()
+        return CheckedClient(self.application, token), tenant_id
+
+    def _new_tenant(self) -> tuple[str, UUID]:
+        tenant = f"tenant-{uuid4().hex}"
+        tenant_id = self.desk.create_tenant(tenant)
+        return self.desk.issue(IssueToken(tenant=tenant, owner="alice", scopes=("all",))).secret, tenant_id
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +68,11 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
         environment = request.getfixturevalue("web_environment")
         folder = request.getfixturevalue("tmp_path_factory").mktemp("web")
         with web_process(environment, folder) as web:
-            yield Service(over_http(web.start().url), container.access_desk(), web.url)
+            url = web.start().url
+            yield Service(over_http(url), container.access_desk(), url, container.unit_of_work)
     else:
         before = wiring.use(container)
-        yield Service(in_process, container.access_desk(), None)
+        yield Service(in_process, container.access_desk(), None, container.unit_of_work)
         wiring.use(before)
 
 

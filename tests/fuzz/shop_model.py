@@ -1,20 +1,18 @@
 """What the service promises, as a plain model: a shop in dictionaries that shares no code with src.
 
 `Shop.expect` says how a request must be answered; `Shop.note` takes from the answer what only the service can
-know (ids and times). COMMANDS is the table of what the shop can do: a new operation is one more line there.
+know (ids and times). What the shop can do stands in shop_commands.py.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 Fields = dict[str, Any]
-DECIMALS = {"EUR": 2, "JPY": 0, "KWD": 3}
-TOTAL_MINOR_MAX = 10**15
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,10 @@ class Thing:
 
     history: list[Fields] = field(default_factory=list)
     event_types: list[str] = field(default_factory=list)
+    stock: Thing | None = None
+    """Of a product."""
+    deleted_as: int = 0
+    """Which deletion of the shop was its last, counted from 1."""
 
     @property
     def now(self) -> Fields:
@@ -46,9 +48,28 @@ class Thing:
         return self.history[-1]
 
     @property
+    def is_deleted(self) -> bool:
+        """Whether it is hidden at present."""
+        return self.now.get("deleted_at") is not None
+
+    @property
     def tag(self) -> str:
         """Its entity tag."""
-        return f'"{self.now["id"]}-{self.now["version"]}"'
+        return self.tag_at(self.now["version"])
+
+    def tag_at(self, version: int) -> str:
+        """Its entity tag at a version."""
+        return f'"{self.now["id"]}-{version}"'
+
+    def accepts(self, if_match: str) -> bool:
+        """Whether the header names the present version."""
+        return if_match == "*" or self.tag in if_match.split(", ")
+
+    def last_was(self, event: str, if_match: str) -> bool:
+        """Whether that came last, and the header names the version before or after it."""
+        before = self.tag_at(self.now["version"] - 1)
+        names_it = self.accepts(if_match) or before in if_match.split(", ")
+        return self.event_types[-1] == event and names_it
 
 
 @dataclass(frozen=True)
@@ -80,22 +101,57 @@ class Replay:
 Expected = Refusal | Change | Replay
 
 
-class Shop:
-    """Everything that one tenant has."""
+@dataclass(frozen=True)
+class Command:
+    """One line of the table. `kind` says what the address names, `on_stock` that the product's stock is meant.
 
-    def __init__(self) -> None:
-        self.products: dict[str, Thing] = {}
-        self.stock: dict[str, Thing] = {}
+    `run` decides for a live thing at an accepted version; a command that is also for deleted things has
+    `run_anyhow` instead, which decides with the If-Match header.
+    """
+
+    method: str
+    path: str
+    kind: Literal["product", "order"] | None = None
+    on_stock: bool = False
+    is_well_formed: Callable[[Fields], bool] = lambda body: True
+    run: Callable[[Shop, Any, Fields], Expected] | None = None
+    run_anyhow: Callable[[Shop, Thing, str], Expected] | None = None
+    status: int = 200
+    needs_key: bool = True
+    needs_tag: bool = False
+    has_body: bool = True
+
+
+class Shop:
+    """Everything that one tenant has, and had."""
+
+    def __init__(self, commands: dict[str, Command]) -> None:
+        self._commands = commands
+        self.products: list[Thing] = []
         self.orders: list[Thing] = []
         self.kept: dict[str, tuple[str, Any]] = {}
+        self._deletions = 0
 
     def order(self, order_id: str) -> Thing | None:
-        """The order with that id."""
+        """The order with that id, deleted or not."""
         return next((one for one in self.orders if one.now["id"] == order_id), None)
+
+    def live_product(self, sku: str) -> Thing | None:
+        """The product that has the SKU."""
+        return next((one for one in self.products if one.now["sku"] == sku and not one.is_deleted), None)
+
+    def latest_deleted(self, sku: str) -> Thing | None:
+        """The product that had the SKU and was deleted last."""
+        deleted = [one for one in self.products if one.now["sku"] == sku and one.is_deleted]
+        return max(deleted, key=lambda one: one.deleted_as, default=None)
+
+    def product(self, sku: str) -> Thing | None:
+        """What the SKU names: the live product, else the one that was deleted last."""
+        return self.live_product(sku) or self.latest_deleted(sku)
 
     def expect(self, request: Request) -> Expected:
         """How the request must be answered: the order of the checks is the one of promise L8."""
-        command = COMMANDS[request.command]
+        command = self._commands[request.command]
         if command.needs_key and request.key is None:
             return Refusal(400, "idempotency-key-missing")
         if command.needs_tag and request.if_match is None:
@@ -105,181 +161,53 @@ class Shop:
         if request.key in self.kept:
             fingerprint, answer = self.kept[request.key]
             return Replay(answer) if fingerprint == request.fingerprint else Refusal(422, "key-reused")
-        thing = command.find(self, request.target)
-        if command.find is not _nothing and thing is None:
+        find = {"product": self.product, "order": self.order}
+        thing = find[command.kind](request.target) if command.kind else None
+        if command.kind and thing is None:
             return Refusal(404, "not-found")
-        if thing is not None and command.needs_tag and not _accepts(request.if_match or "", thing.tag):
+        if command.run_anyhow is not None and thing is not None:
+            return command.run_anyhow(self, thing, request.if_match or "")
+        if thing is not None and thing.is_deleted:
+            return Refusal(410, "gone", tag=thing.tag)
+        if thing is not None and command.needs_tag and not thing.accepts(request.if_match or ""):
             return Refusal(412, "stale-object-error", tag=thing.tag)
-        return command.run(self, thing, request.body)
+        assert command.run is not None
+        return command.run(self, thing.stock if command.on_stock and thing else thing, request.body)
 
-    def note(self, request: Request, expected: Expected, answer: Any) -> None:
-        """The request was answered as expected: keep what happened."""
+    def note(self, request: Request, expected: Expected, answer: Any, view: Fields) -> None:
+        """The request was answered as expected: keep what happened, and how it looks now."""
         is_lasting = isinstance(expected, Change) or (isinstance(expected, Refusal) and expected.is_final)
         if request.key is not None and is_lasting:
             self.kept[request.key] = (request.fingerprint, answer)
         if isinstance(expected, Change) and expected.event is not None:
-            expected.thing.history.append(answer.json)
-            expected.thing.event_types.append(expected.event)
+            self.happened(expected.thing, expected.event, view)
             if request.command == "create product":
-                self.products[request.body["sku"]] = expected.thing
-                self.stock[request.body["sku"]] = Thing()
+                self.products.append(expected.thing)
             elif request.command == "place order":
                 self.orders.append(expected.thing)
 
-    def listed_orders(self, **wanted: str) -> list[Fields]:
+    def happened(self, thing: Thing, event: str, view: Fields) -> None:
+        """The thing looks like that since the event."""
+        thing.history.append(view)
+        thing.event_types.append(event)
+        if event.endswith(".deleted"):
+            self._deletions += 1
+            thing.deleted_as = self._deletions
+
+    def listed_orders(self, deleted: str | None = None, **wanted: str) -> list[Fields]:
         """The orders with those values, newest first."""
-        views = [one.now for one in self.orders]
-        found = [view for view in views if all(view[name] == value for name, value in wanted.items())]
-        return sorted(found, key=_age, reverse=True)
+        views = _listed(self.orders, deleted)
+        return [view for view in views if all(view[name] == value for name, value in wanted.items())]
 
-    def listed_products(self) -> list[Fields]:
+    def listed_products(self, deleted: str | None = None) -> list[Fields]:
         """All products, newest first."""
-        return sorted((one.now for one in self.products.values()), key=_age, reverse=True)
+        return _listed(self.products, deleted)
 
 
-@dataclass(frozen=True)
-class Command:
-    """One line of the table. `find` gives what the address names, None for nothing."""
-
-    method: str
-    path: str
-    find: Callable[[Shop, str], Thing | None]
-    is_well_formed: Callable[[Fields], bool]
-    run: Callable[[Shop, Any, Fields], Expected]
-    status: int = 200
-    needs_key: bool = True
-    needs_tag: bool = False
+def _listed(things: Iterable[Thing], deleted: str | None) -> list[Fields]:
+    shown = {None: (False,), "only": (True,), "with": (False, True)}[deleted]
+    return sorted((one.now for one in things if one.is_deleted in shown), key=_age, reverse=True)
 
 
 def _age(view: Fields) -> tuple[datetime, str]:
     return datetime.fromisoformat(view["created_at"]), view["id"]
-
-
-def _accepts(if_match: str, tag: str) -> bool:
-    return if_match == "*" or tag in if_match.split(", ")
-
-
-def _nothing(shop: Shop, target: str) -> None:
-    return None
-
-
-def _create_product(shop: Shop, _: None, body: Fields) -> Expected:
-    if body["sku"] in shop.products:
-        return Refusal(409, "sku-taken", is_final=True)
-    return Change(Thing(), {**body, "version": 1, "deleted_at": None}, "product.created")
-
-
-def _changed(thing: Thing, event: str, **fields: Any) -> Change:
-    """Fields of None stay; when all stay, nothing happened and the version stays too."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    if all(thing.now[name] == value for name, value in given.items()):
-        return Change(thing, thing.now, None)
-    moved = {"version": thing.now["version"] + 1}
-    kept = {name: value for name, value in thing.now.items() if name != "updated_at"}
-    return Change(thing, {**kept, **given, **moved}, event)
-
-
-def _rename(shop: Shop, product: Thing, body: Fields) -> Expected:
-    return _changed(product, "product.renamed", name=body.get("name"))
-
-
-def _receive(shop: Shop, stock: Thing, body: Fields) -> Expected:
-    return _changed(stock, "stock.received", on_hand=stock.now["on_hand"] + body["quantity"])
-
-
-def _adjust(shop: Shop, stock: Thing, body: Fields) -> Expected:
-    if body["delta"] == 0:
-        return Refusal(400, "invalid-input")
-    on_hand = stock.now["on_hand"] + body["delta"]
-    if on_hand < 0:
-        return Refusal(422, "insufficient-stock", is_final=True)
-    return _changed(stock, "stock.adjusted", on_hand=on_hand)
-
-
-def _place(shop: Shop, _: None, body: Fields) -> Expected:
-    decimals = DECIMALS[body["currency"]]
-    prices = [_minor(line["unit_price"], decimals) for line in body["lines"]]
-    if None in prices:
-        return Refusal(400, "invalid-input")
-    if any(line["sku"] not in shop.products for line in body["lines"]):
-        return Refusal(422, "unknown-sku", is_final=True)
-    total = sum(price * line["quantity"] for price, line in zip(prices, body["lines"], strict=True) if price)
-    if total > TOTAL_MINOR_MAX:
-        return Refusal(422, "order-total-too-large", is_final=True)
-    reference = body.get("reference")
-    if reference is not None and any(one.now["reference"] == reference for one in shop.orders):
-        return Refusal(409, "reference-taken", is_final=True)
-    lines = [
-        {**line, "unit_price": _decimal(price or 0, decimals), "returned": 0}
-        for line, price in zip(body["lines"], prices, strict=True)
-    ]
-    known = {name: body[name] for name in ("customer_ref", "currency")}
-    fields = {
-        **known, "version": 1, "status": "pending", "lines": lines, "total": _decimal(total, decimals),
-        "reference": reference, "note": body.get("note", ""), "address": "", "cancel_reason": None,
-        "deleted_at": None,
-    }  # fmt: skip
-    return Change(Thing(), fields, "order.placed")
-
-
-def _amend(shop: Shop, order: Thing, body: Fields) -> Expected:
-    if order.now["status"] != "pending":
-        return Refusal(422, "order-status-forbids", is_final=True)
-    return _changed(order, "order.amended", note=body.get("note"), address=body.get("address"))
-
-
-def _cancel(shop: Shop, order: Thing, body: Fields) -> Expected:
-    if order.now["status"] != "pending":
-        return Refusal(422, "order-status-forbids", is_final=True)
-    return _changed(order, "order.cancelled", status="cancelled", cancel_reason=body["reason"])
-
-
-def _minor(text: str, decimals: int) -> int | None:
-    """A decimal text in minor units; None if it has more decimals than the currency."""
-    whole, _, rest = text.partition(".")
-    if rest[decimals:].strip("0"):
-        return None
-    return int(whole + rest[:decimals].ljust(decimals, "0"))
-
-
-def _decimal(minor: int, decimals: int) -> str:
-    digits = str(minor).rjust(decimals + 1, "0")
-    return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
-
-
-def _always(_: Fields) -> bool:
-    return True
-
-
-def _has_reason(body: Fields) -> bool:
-    return body.get("reason", "") != ""
-
-
-COMMANDS = {
-    "create product": Command(
-        "POST", "/v1/products", _nothing, lambda body: body["name"] != "", _create_product, status=201
-    ),
-    "rename product": Command(
-        "PATCH", "/v1/products/{}", lambda shop, sku: shop.products.get(sku),
-        lambda body: body.get("name") != "", _rename, needs_key=False, needs_tag=True,
-    ),
-    "receive stock": Command(
-        "POST", "/v1/products/{}/receipts", lambda shop, sku: shop.stock.get(sku),
-        lambda body: body["quantity"] > 0, _receive,
-    ),
-    "adjust stock": Command(
-        "POST", "/v1/products/{}/adjustments", lambda shop, sku: shop.stock.get(sku),
-        _has_reason, _adjust,
-    ),
-    "place order": Command(
-        "POST", "/v1/orders", _nothing,
-        lambda body: body["lines"] != [] and all(line["quantity"] > 0 for line in body["lines"]),
-        _place, status=201,
-    ),
-    "amend order": Command(
-        "PATCH", "/v1/orders/{}", Shop.order, _always, _amend, needs_key=False, needs_tag=True
-    ),
-    "cancel order": Command(
-        "POST", "/v1/orders/{}/cancel", Shop.order, _has_reason, _cancel, needs_tag=True
-    ),
-}  # fmt: skip

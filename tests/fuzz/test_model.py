@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
+from builders import a_context
 from fuzz.conftest import REAL_SERVICE, Service
-from fuzz.shop_model import COMMANDS, Change, Fields, Refusal, Replay, Request, Shop, Thing
-from integration.rest_api.checked_client import Answer, CheckedClient
+from fuzz.shop_caller import ShopCaller
+from fuzz.shop_commands import COMMANDS
+from fuzz.shop_model import Fields, Request, Shop
 
 SEQUENCES: Final = 500 if REAL_SERVICE else 200
 STEPS_MAX: Final = 50
-PAGES_MAX: Final = 200
-NOBODYS_ID: Final = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
-NOBODYS_TAG: Final = f'"{NOBODYS_ID}-1"'
 
 SKUS = st.sampled_from(["TEA-1", "TEA-1", "TEA-1", "mug.2", "TEA-3"])
 TEXTS = st.sampled_from(["Tea", "", "ring twice", "Grüner Tee ☎", "a\nb", "\\u0000", "x" * 200])
 AMOUNTS = st.sampled_from([1, 2, 5, 7, 10**6, -1, -5, 0])
+QUANTITIES = st.sampled_from([1, 1, 2, 3, 10**6, 0])
+DELETED = st.sampled_from([None, None, "with", "only"])
 LINES = st.lists(
     st.fixed_dictionaries(
         {
@@ -64,25 +64,23 @@ TAGS = st.sampled_from(
         "none",
     ]
 )
+OFTEN_RIGHT = st.just("current") | TAGS
 KEYS = st.sampled_from(["new", "new", "new", "old", "none"])
 
 
-class Caller(RuleBasedStateMachine):
-    """Sends requests to the service, and holds each answer against the shop's."""
-
-    service: Service
-    count: Callable[[str], None]
+class Caller(ShopCaller):
+    """What callers do, each thing as often right as wrong."""
 
     @initialize()
     def open_a_shop(self) -> None:
         """A tenant of its own, with a product and an order, so that most steps find something to change."""
-        self.api: CheckedClient = self.service.client()
-        self.shop = Shop()
-        self.sent: list[Request] = []
-        self.keys: list[str] = []
+        self.api, tenant_id = self.service.client_of_a_tenant()
+        self.context = a_context(tenant_id=tenant_id)
+        self.shop = Shop(COMMANDS)
+        self.sent, self.keys = [], []
         wish = {
             "customer_ref": "c-17", "currency": "EUR", "payment_method": "tok_visa",
-            "lines": [{"sku": "TEA-1", "quantity": 2, "unit_price": "4.20"}],
+            "lines": [{"sku": "TEA-1", "quantity": 2, "unit_price": "4.20"}] * 2,
         }  # fmt: skip
         self.send(Request("create product", "", {"sku": "TEA-1", "name": "Tea"}, key=self.key("new")))
         self.send(Request("place order", "", wish, key=self.key("new")))
@@ -95,7 +93,7 @@ class Caller(RuleBasedStateMachine):
     @rule(sku=SKUS, body=st.fixed_dictionaries({}, optional={"name": TEXTS | st.none()}), tag=TAGS, key=KEYS)
     def rename_product(self, sku: str, body: Fields, tag: str, key: str) -> None:
         """Also to the name that it has."""
-        thing = self.shop.products.get(sku)
+        thing = self.shop.product(sku)
         self.send(Request("rename product", sku, body, self.tag(thing, tag), self.key(key)))
 
     @rule(sku=SKUS, quantity=AMOUNTS, key=KEYS)
@@ -130,6 +128,80 @@ class Caller(RuleBasedStateMachine):
         thing, order_id = self.order(which)
         self.send(Request("cancel order", order_id, {"reason": reason}, self.tag(thing, tag), self.key(key)))
 
+    @rule(sku=SKUS, tag=TAGS, key=KEYS, does=st.sampled_from(["delete product", "restore product"]))
+    def delete_or_restore_product(self, sku: str, tag: str, key: str, does: str) -> None:
+        """Also twice, and beside a successor of the same SKU."""
+        thing = self.shop.product(sku)
+        self.send(Request(does, sku, {}, self.tag(thing, tag), self.key(key)))
+
+    @rule(sku=SKUS, tag=OFTEN_RIGHT, key=KEYS)
+    def restore_predecessor(self, sku: str, tag: str, key: str) -> None:
+        """By the tag of the one that was deleted last."""
+        thing = self.shop.latest_deleted(sku)
+        self.send(Request("restore product", sku, {}, self.tag(thing, tag), self.key(key)))
+
+    @rule(which=WHICH, tag=OFTEN_RIGHT, key=KEYS, does=st.sampled_from(["delete order", "restore order"]))
+    def delete_or_restore_order(self, which: int, tag: str, key: str, does: str) -> None:
+        """Also twice, and while another order has its reference."""
+        thing, order_id = self.order(which)
+        self.send(Request(does, order_id, {}, self.tag(thing, tag), self.key(key)))
+
+    @rule(which=WHICH, tag=OFTEN_RIGHT, key=KEYS)
+    def restore_order(self, which: int, tag: str, key: str) -> None:
+        """One that is deleted, if there is one."""
+        deleted = [one for one in self.shop.orders if one.is_deleted]
+        if which < len(deleted):
+            thing = deleted[-1 - which]
+            self.send(Request("restore order", thing.now["id"], {}, self.tag(thing, tag), self.key(key)))
+
+    @rule(which=WHICH, wanted=st.sampled_from(["deleted", "delivered", "confirmed", "shipped", "cancelled"]))
+    def bring_order_to(self, which: int, wanted: str) -> None:
+        """Straight on, so that later steps find something to ship, to take back, to restore."""
+        thing, order_id = self.order(which)
+        if thing is None or thing.is_deleted:
+            return
+        if thing.now["status"] == "pending" and wanted in {"confirmed", "shipped", "delivered"}:
+            self.confirm(thing)
+        on_the_way = {
+            "shipped": ("ship order",), "delivered": ("ship order", "deliver order"),
+            "cancelled": ("cancel order",), "deleted": ("cancel order", "delete order"),
+        }.get(wanted, ())  # fmt: skip
+        for command in on_the_way:
+            body = {"reason": "r"} if command == "cancel order" else {}
+            self.send(Request(command, order_id, body, thing.tag, self.key("new")))
+
+    @rule(which=WHICH, tag=TAGS, key=KEYS, does=st.sampled_from(["ship order", "deliver order"]))
+    def ship_or_deliver(self, which: int, tag: str, key: str, does: str) -> None:
+        """In any order."""
+        thing, order_id = self.order(which)
+        self.send(Request(does, order_id, {}, self.tag(thing, tag), self.key(key)))
+
+    @rule(
+        which=WHICH,
+        lines=st.lists(st.fixed_dictionaries({"sku": SKUS, "quantity": QUANTITIES}), min_size=1, max_size=3),
+        reason=TEXTS,
+        tag=OFTEN_RIGHT,
+        key=KEYS,
+    )
+    def take_back(self, which: int, lines: list[Fields], reason: str, tag: str, key: str) -> None:
+        """More than was ordered, too."""
+        thing, order_id = self.order(which)
+        body = {"lines": lines, "reason": reason}
+        self.send(Request("take back", order_id, body, self.tag(thing, tag), self.key(key)))
+
+    @rule(which=WHICH, line=st.integers(0, 2), quantity=st.sampled_from([1, 2, 3]))
+    def take_back_what_was_ordered(self, which: int, line: int, quantity: int) -> None:
+        """Of a delivered order, if there is one."""
+        delivered = [
+            one for one in self.shop.orders if one.now["status"] == "delivered" and not one.is_deleted
+        ]
+        if which < len(delivered):
+            thing = delivered[-1 - which]
+            lines = thing.now["lines"]
+            back = {"sku": lines[line % len(lines)]["sku"], "quantity": quantity}
+            body = {"lines": [back], "reason": "r"}
+            self.send(Request("take back", thing.now["id"], body, thing.tag, self.key("new")))
+
     @rule(which=WHICH)
     def send_again(self, which: int) -> None:
         """The very same request, with the tag that is old by now."""
@@ -139,8 +211,10 @@ class Caller(RuleBasedStateMachine):
     @rule(sku=SKUS)
     def read_product(self, sku: str) -> None:
         """The product and its stock."""
-        self.read(f"/v1/products/{sku}", self.shop.products.get(sku))
-        self.read(f"/v1/products/{sku}/stock", self.shop.stock.get(sku))
+        product = self.shop.product(sku)
+        self.read(f"/v1/products/{sku}", product)
+        is_live = product is not None and not product.is_deleted
+        self.read(f"/v1/products/{sku}/stock", product.stock if product and is_live else product)
 
     @rule(which=WHICH, version=st.integers(min_value=1, max_value=5))
     def read_order(self, which: int, version: int) -> None:
@@ -176,120 +250,46 @@ class Caller(RuleBasedStateMachine):
         wanted=st.fixed_dictionaries(
             {},
             optional={
-                "status": st.sampled_from(["pending", "cancelled", "shipped"]),
+                "status": st.sampled_from(["pending", "cancelled", "shipped", "delivered"]),
                 "customer_ref": st.sampled_from(["c-17", "c & d", "nobody"]),
             },
         ),
+        deleted=DELETED,
         limit=st.integers(1, 4),
     )
-    def list_orders(self, wanted: dict[str, str], limit: int) -> None:
-        """All pages, with filters."""
-        filters = "".join(f"&{name}={quote(value)}" for name, value in wanted.items())
-        assert self.walk(f"/v1/orders?limit={limit}{filters}") == self.shop.listed_orders(**wanted)
+    def list_orders(self, wanted: dict[str, str], deleted: str | None, limit: int) -> None:
+        """All pages, with filters; of one customer by either address."""
+        listed = self.shop.listed_orders(deleted, **wanted)
+        filters = f"?limit={limit}" + (f"&deleted={deleted}" if deleted else "")
+        others = "".join(
+            f"&{name}={quote(value)}" for name, value in wanted.items() if name != "customer_ref"
+        )
+        customer = wanted.get("customer_ref")
+        of_customer = f"&customer_ref={quote(customer)}" if customer else ""
+        assert self.walk(f"/v1/orders{filters}{others}{of_customer}") == listed
+        if customer:
+            assert self.walk(f"/v1/customers/{quote(customer)}/orders{filters}{others}") == listed
 
-    @rule(limit=st.integers(1, 4))
-    def list_products(self, limit: int) -> None:
+    @rule(deleted=DELETED, limit=st.integers(1, 4))
+    def list_products(self, deleted: str | None, limit: int) -> None:
         """All pages."""
-        assert self.walk(f"/v1/products?limit={limit}") == self.shop.listed_products()
+        wanted = f"?limit={limit}" + (f"&deleted={deleted}" if deleted else "")
+        assert self.walk(f"/v1/products{wanted}") == self.shop.listed_products(deleted)
 
     def teardown(self) -> None:
         """Whatever was done, the two agree on everything in the end."""
-        assert self.walk("/v1/orders?limit=500") == self.shop.listed_orders()
-        assert self.walk("/v1/products?limit=500") == self.shop.listed_products()
-        for sku, stock in self.shop.stock.items():
-            self.read(f"/v1/products/{sku}/stock", stock)
+        for deleted in (None, "with", "only"):
+            asked = f"&deleted={deleted}" if deleted else ""
+            assert self.walk(f"/v1/orders?limit=500{asked}") == self.shop.listed_orders(deleted)
+            assert self.walk(f"/v1/products?limit=500{asked}") == self.shop.listed_products(deleted)
+        for product in self.shop.products:
+            if not product.is_deleted:
+                self.read(f"/v1/products/{product.now['sku']}/stock", product.stock)
         self.count("sequences without a difference")
-
-    def send(self, request: Request) -> None:
-        """Send it, and hold the answer against the shop's."""
-        expected = self.shop.expect(request)
-        command = COMMANDS[request.command]
-        given = {"if_match": request.if_match, "idempotency_key": request.key}
-        headers = {name: value for name, value in given.items() if value is not None}
-        call = self.api.post if command.method == "POST" else self.api.patch
-        answer = call(command.path.format(request.target), request.body, **headers)
-        self.count("commands in sequences")
-        match expected:
-            case Replay(first):
-                assert (answer.status, answer.body) == (first.status, first.body)
-                assert answer.headers["Idempotent-Replayed"] == "true"
-                assert answer.headers.get("ETag") == first.headers.get("ETag")
-                return
-            case Refusal(status, code, tag=tag):
-                assert (answer.status, answer.code) == (status, code)
-                assert answer.headers.get("ETag") == tag
-            case Change(thing, fields, event):
-                assert answer.status == command.status, answer
-                assert {name: answer.json[name] for name in fields} == fields
-                assert answer.headers["ETag"] == f'"{answer.json["id"]}-{fields["version"]}"'
-                if thing.history and event is not None:
-                    assert _instant(answer.json["updated_at"]) >= _instant(thing.now["updated_at"])
-        assert "Idempotent-Replayed" not in answer.headers
-        self.shop.note(request, expected, answer)
-        self.sent.append(request)
-        if request.command == "create product" and answer.status == 201:
-            self.open_stock(request.body["sku"])
-
-    def open_stock(self, sku: str) -> None:
-        """A new product has empty stock."""
-        answer = self.api.get(f"/v1/products/{sku}/stock")
-        assert answer.status == 200
-        empty = {"version": 1, "sku": sku, "on_hand": 0, "reserved": 0, "sold": 0}
-        assert {name: answer.json[name] for name in empty} == empty
-        self.shop.stock[sku].history.append(answer.json)
-
-    def read(self, address: str, thing: Thing | None) -> None:
-        """One thing, byte for byte what the shop has."""
-        answer = self.api.get(address)
-        if thing is None:
-            assert (answer.status, answer.code) == (404, "not-found")
-        else:
-            assert (answer.status, answer.json, answer.headers["ETag"]) == (200, thing.now, thing.tag)
-
-    def walk(self, address: str) -> list[Any]:
-        """Every item from that address on."""
-        items: list[Any] = []
-        following: str | None = address
-        for _ in range(PAGES_MAX):
-            if following is None:
-                return items
-            page: Answer = self.api.get(following)
-            assert page.status == 200, page
-            items += page.json["items"]
-            following = page.json["next"]
-        raise AssertionError(f"{address} has no end")
-
-    def order(self, which: int) -> tuple[Thing | None, str]:
-        """An order and its id."""
-        if which < len(self.shop.orders):
-            found = self.shop.orders[-1 - which]
-            return found, found.now["id"]
-        return None, NOBODYS_ID
-
-    def tag(self, thing: Thing | None, wish: str) -> str | None:
-        """What to send as If-Match."""
-        current = NOBODYS_TAG if thing is None else thing.tag
-        first = NOBODYS_TAG if thing is None else f'"{thing.now["id"]}-1"'
-        return {
-            "current": current, "any": "*", "first": first, "weak": f"W/{current}", "of another": NOBODYS_TAG,
-            "current among others": f"{NOBODYS_TAG}, {current}", "none": None,
-        }[wish]  # fmt: skip
-
-    def key(self, wish: str) -> str | None:
-        """What to send as Idempotency-Key."""
-        if wish == "none":
-            return None
-        if wish == "new" or not self.keys:
-            self.keys.append(f"key-{len(self.keys)}")
-        return self.keys[-1] if wish == "new" else self.keys[len(self.keys) // 2]
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.promise("L1", "L4", "H2", "H3", "H7", "H8", "E5")
+@pytest.mark.promise("L1", "L4", "D1", "D2", "D4", "D5", "D6", "H2", "H3", "H7", "H8", "E5")
 def test_no_sequence_of_requests_is_answered_otherwise_than_by_the_model(
     service: Service, count: Callable[[str], None]
 ) -> None:

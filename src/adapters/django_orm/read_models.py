@@ -40,8 +40,12 @@ from application.ports.read_models import (
     ProductView,
     StockView,
 )
+from domain.errors import NotFound
 from domain.orders.order import Order
 
+_HAS_EVENTS: Final = (
+    "SELECT 1 FROM event WHERE tenant_id = %s AND stream_id = %s AND stream_kind = %s AND version = 1"
+)
 _ORDER_LOOKUPS: Final = {
     "status": "status",
     "customer_ref": "customer_ref",
@@ -98,8 +102,8 @@ class DjangoReadModels:
             " AND version > %s ORDER BY version LIMIT %s",
             (self._tenant_id, order_id, Order.kind, after_version, _bounded(limit)),
         )
-        if not rows:
-            self.order(order_id)  # Raises unless the order is there.
+        if not rows and not self._query(_HAS_EVENTS, (self._tenant_id, order_id, Order.kind)):
+            raise NotFound(kind=Order.kind, id=str(order_id))
         return tuple(_event_view(recorded_event(row)) for row in rows)
 
     def product(self, sku: str) -> ProductView:

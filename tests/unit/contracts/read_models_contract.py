@@ -23,9 +23,10 @@ from application.ports.read_models import (
     StockView,
 )
 from application.ports.unit_of_work import UnitOfWork
-from builders import a_product, after_noon, an_order, stock_of
+from builders import NOON, a_product, after_noon, an_order, stock_of
 from domain.errors import NotFound
 from domain.orders.order import Order, OrderStatus
+from domain.retention import Deletion
 from unit.contracts.binding import Store, StoreBinding
 from unit.contracts.threads import HeldTransaction
 
@@ -261,6 +262,17 @@ class ReadModelsContract(StoreBinding):
         )
         assert look(lambda v: v.order_events(order.id, after_version=1, limit=1)) == views[1:2]
         assert look(lambda v: v.order_events(order.id, after_version=3)) == ()
+
+    @pytest.mark.promise("D1", "D5")
+    def test_show_the_events_of_a_deleted_order_to_their_end(self, store: Store, look) -> None:
+        order = an_order().with_line(store.a_stored_product()).cancelled()
+        order.delete(Deletion(new_id(), "alice", "", NOON))
+        store.save(order)
+        shown = look(lambda views: views.order_events(order.id))
+        assert [view.type for view in shown] == ["order.placed", "order.cancelled", "order.deleted"]
+        assert look(lambda views: views.order_events(order.id, after_version=3)) == ()
+        with pytest.raises(NotFound):
+            look(lambda views: views.order_events(new_id(), after_version=3))
 
     def test_show_no_order_events_of_another_kind_of_stream(self, store: Store, look) -> None:
         product = store.a_stored_product()
