@@ -10,12 +10,12 @@ import typer
 from rich.table import Table
 
 from application.access.access_desk import AccessDesk, IssuedToken, IssueToken
-from entrypoints.cli.stack import environment_of
+from entrypoints.cli.running import environment_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
 from entrypoints.cli.wiring import wired
 
-tenants = typer.Typer(help="Tenants: whose data is whose.", no_args_is_help=True)
-tokens = typer.Typer(help="Access tokens: who may do what for a tenant.", no_args_is_help=True)
+tenants = typer.Typer(name="tenant", help="Tenants: whose data is whose.", no_args_is_help=True)
+tokens = typer.Typer(name="token", help="Access tokens: who may do what for a tenant.", no_args_is_help=True)
 
 Days = Annotated[int, typer.Option(help="Days until it expires.", min=1, max=3650)]
 TokenId = Annotated[UUID, typer.Argument(help="The token's id, as `token list` shows it.")]

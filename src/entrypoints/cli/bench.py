@@ -11,7 +11,8 @@ from typing import Annotated, Final
 import typer
 
 from entrypoints.cli.errors import CommandFailed
-from entrypoints.cli.stack import database_alone, environment_of, url_of
+from entrypoints.cli.running import environment_of, url_of
+from entrypoints.cli.stack import database_alone
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir
 from entrypoints.settings import Settings, child_environment
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from entrypoints.cli.stack import environment_of
+from entrypoints.cli.running import environment_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
 from entrypoints.cli.wiring import wired
 

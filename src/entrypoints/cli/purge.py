@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from domain.retention import RetentionPolicy
-from entrypoints.cli.stack import environment_of
+from entrypoints.cli.running import environment_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import KEEP_DELETED_DAYS_MAX

@@ -1,4 +1,4 @@
-"""`up`, `down`, `status`: the whole stack on one machine."""
+"""`up`: the whole stack on one machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
-from adapters.embedded.daemon import running_stack, stack_status, start_detached, stop_stack
+from adapters.embedded.daemon import start_detached
 from adapters.embedded.errors import EmbeddedServiceError, StopRequested
 from adapters.embedded.ports import free_port, http_answers, port_is_free
 from adapters.embedded.postgres_roles import DatabaseUrls
@@ -22,6 +21,7 @@ from application.access.access_desk import AccessDesk, IssueToken
 from application.access.authenticate import AuthenticateHandler
 from domain.access import NotAuthenticated
 from domain.errors import NotFound
+from entrypoints.cli.running import url_of, variables_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import Settings, child_environment
@@ -39,23 +39,6 @@ class Service:
     url: str
     token: str
     desk: AccessDesk
-
-
-def environment_of(state_dir: Path) -> dict[str, str]:
-    """The variables that lead to the services: none where the environment names them, else those of the stack here.
-
-    Raises StackNotRunning where there is neither.
-    """
-    if Settings.from_environment().database_url:
-        return {}
-    stack = running_stack(StateDirectory(state_dir))
-    return _environment(stack.urls, stack.redis_url, stack.secrets.django_secret_key)
-
-
-def url_of(state_dir: Path) -> str | None:
-    """Where the stack of that directory answers; None if none is ready."""
-    status = stack_status(StateDirectory(state_dir))
-    return status.url if status.state == "ready" else None
 
 
 @contextmanager
@@ -92,7 +75,7 @@ def running_service(
         handle_signals=handle_signals,
         report=report,
     ) as stack:
-        environment = _environment(stack.urls, stack.redis_url, state.secrets().django_secret_key)
+        environment = variables_of(stack.urls, stack.redis_url, state.secrets().django_secret_key)
         if workers is not None:
             environment["HOLDWATER_WEB_WORKERS"] = str(workers)
         container = wired(environment)
@@ -122,7 +105,7 @@ def database_alone(state_dir: Path) -> Iterator[dict[str, str]]:
     """A migrated database without a service, for the time of the block; the variables that lead to it."""
     state = StateDirectory(state_dir)
     with EmbeddedStack(state, with_redis=False, report=err.print) as stack:
-        environment = _environment(stack.urls, None, state.secrets().django_secret_key)
+        environment = variables_of(stack.urls, None, state.secrets().django_secret_key)
         wired(environment).migrate()
         yield environment
 
@@ -173,48 +156,6 @@ def up(
         stack.run_until_stopped()
 
 
-def down(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
-    """Stop the stack of this state directory; its data stays.
-
-    Example: holdwater down --state-dir var
-    """
-    stopped = stop_stack(StateDirectory(state_dir))
-    if as_json:
-        print_json(stopped=stopped)
-    else:
-        out.print("Stopped." if stopped else f"No stack runs on {state_dir}.")
-
-
-def status(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
-    """Show what runs; exit status 0 only if the stack is ready.
-
-    Example: holdwater status --json
-    """
-    found = stack_status(StateDirectory(state_dir))
-    if as_json:
-        print_json(
-            state=found.state,
-            url=found.url,
-            started_at=found.started_at,
-            processes=dict(found.processes),
-            redis=found.redis,
-            error=found.error,
-        )
-    else:
-        table = Table(title=f"{state_dir}: {found.state}", title_justify="left", show_header=True)
-        table.add_column("process")
-        table.add_column("pid", justify="right")
-        for name, pid in {"supervisor": found.supervisor_pid, **found.processes}.items():
-            table.add_row(name, str(pid) if pid else "not running")
-        out.print(table)
-        if found.url and found.is_running:
-            out.print(f"API {found.url}/v1   docs {found.url}/docs   redis {found.redis}")
-        if found.error:
-            out.print(found.error)
-    if found.state != "ready":
-        raise typer.Exit(1)
-
-
 def _announce(url: str, token: str, state_dir: Path, as_json: bool) -> None:
     if as_json:
         print_json(url=url, token=token, state_dir=str(state_dir.absolute()))
@@ -228,17 +169,6 @@ def _announce(url: str, token: str, state_dir: Path, as_json: bool) -> None:
         out.print(
             f"  logs   {state_dir / 'logs'}\nCtrl-C or `holdwater down --state-dir {state_dir}` stops it."
         )
-
-
-def _environment(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> dict[str, str]:
-    return {
-        "DATABASE_URL": urls.app_url,
-        "DATABASE_OWNER_URL": urls.owner_url,
-        "DATABASE_SYSTEM_URL": urls.system_url,
-        "DATABASE_PURGE_URL": urls.purge_url,
-        "REDIS_URL": redis_url or "",
-        "HOLDWATER_SECRET_KEY": secret_key,
-    }
 
 
 def _token_file(state: StateDirectory) -> Path:

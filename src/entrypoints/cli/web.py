@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from entrypoints import web_server
-from entrypoints.cli.stack import environment_of
+from entrypoints.cli.running import environment_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, StateDir
 from entrypoints.cli.wiring import wired
 

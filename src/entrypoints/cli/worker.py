@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from entrypoints import logs
-from entrypoints.cli.stack import environment_of
+from entrypoints.cli.running import environment_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, StateDir
 from entrypoints.cli.wiring import wired
 from entrypoints.container import Container

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import urllib3
 
+from entrypoints.cli.errors import CommandFailed
+
 TRIES_MAX: Final = 10
 RETRY_AFTER_MAX_S: Final = 5.0
 TIMEOUT_S: Final = 30.0
@@ -35,7 +37,7 @@ class Reply:
         return self.headers.get("Idempotent-Replayed") == "true"
 
 
-class UnexpectedReply(Exception):
+class UnexpectedReply(CommandFailed):
     """The service answered what it should not have."""
 
     def __init__(self, method: str, path: str, reply: Reply) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+import urllib3
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from application.access.access_desk import AccessDesk, IssueToken
@@ -17,7 +18,8 @@ from entrypoints.cli.demo.purchases import Purchase, read_purchases
 from entrypoints.cli.demo.report import faults, print_report, read_back
 from entrypoints.cli.demo.workload import Workload
 from entrypoints.cli.errors import CommandFailed
-from entrypoints.cli.stack import environment_of, running_service, url_of
+from entrypoints.cli.running import environment_of, url_of
+from entrypoints.cli.stack import running_service
 from entrypoints.cli.state import STATE_DIR_DEFAULT, StateDir, err, out
 from entrypoints.cli.wiring import wired
 
@@ -54,7 +56,10 @@ def demo(
             url, desk, ours = service.url, service.desk, True
         else:
             desk, ours = wired(environment_of(state_dir)).access_desk(), False
-        found = _run(url, desk, clients, read_purchases(PURCHASES)[:orders])
+        try:
+            found = _run(url, desk, clients, read_purchases(PURCHASES)[:orders])
+        except urllib3.exceptions.HTTPError as error:
+            raise CommandFailed(f"the service does not answer ({error}); see `holdwater status`") from error
         if not ours:
             out.print(f"The stack goes on: {url}/docs")
     if ours:

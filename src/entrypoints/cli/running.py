@@ -1,0 +1,85 @@
+"""`down`, `status`, and where the running stack answers: needs neither Django nor the servers' own modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.table import Table
+
+from adapters.embedded.daemon import running_stack, stack_status, stop_stack
+from adapters.embedded.postgres_roles import DatabaseUrls
+from adapters.embedded.state_directory import StateDirectory
+from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
+from entrypoints.settings import Settings
+
+
+def environment_of(state_dir: Path) -> dict[str, str]:
+    """The variables that lead to the services: none where the environment names them, else those of the stack here.
+
+    Raises StackNotRunning where there is neither.
+    """
+    if Settings.from_environment().database_url:
+        return {}
+    stack = running_stack(StateDirectory(state_dir))
+    return variables_of(stack.urls, stack.redis_url, stack.secrets.django_secret_key)
+
+
+def url_of(state_dir: Path) -> str | None:
+    """Where the stack of that directory answers; None if none is ready."""
+    status = stack_status(StateDirectory(state_dir))
+    return status.url if status.state == "ready" else None
+
+
+def variables_of(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> dict[str, str]:
+    """The variables that lead a process to these services."""
+    return {
+        "DATABASE_URL": urls.app_url,
+        "DATABASE_OWNER_URL": urls.owner_url,
+        "DATABASE_SYSTEM_URL": urls.system_url,
+        "DATABASE_PURGE_URL": urls.purge_url,
+        "REDIS_URL": redis_url or "",
+        "HOLDWATER_SECRET_KEY": secret_key,
+    }
+
+
+def down(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
+    """Stop the stack of this state directory; its data stays.
+
+    Example: holdwater down --state-dir var
+    """
+    stopped = stop_stack(StateDirectory(state_dir))
+    if as_json:
+        print_json(stopped=stopped)
+    else:
+        out.print("Stopped." if stopped else f"No stack runs on {state_dir}.")
+
+
+def status(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
+    """Show what runs; exit status 0 only if the stack is ready.
+
+    Example: holdwater status --json
+    """
+    found = stack_status(StateDirectory(state_dir))
+    if as_json:
+        print_json(
+            state=found.state,
+            url=found.url,
+            started_at=found.started_at,
+            processes=dict(found.processes),
+            redis=found.redis,
+            error=found.error,
+        )
+    else:
+        table = Table(title=f"{state_dir}: {found.state}", title_justify="left", show_header=True)
+        table.add_column("process")
+        table.add_column("pid", justify="right")
+        for name, pid in {"supervisor": found.supervisor_pid, **found.processes}.items():
+            table.add_row(name, str(pid) if pid else "not running")
+        out.print(table)
+        if found.url and found.is_running:
+            out.print(f"API {found.url}/v1   docs {found.url}/docs   redis {found.redis}")
+        if found.error:
+            out.print(found.error)
+    if found.state != "ready":
+        raise typer.Exit(1)
