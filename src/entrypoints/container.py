@@ -209,6 +209,8 @@ class Container(containers.DeclarativeContainer):
         django=providers.Callable(_named("adapters.django_orm.role_check.require_safe_role")),
         memory=providers.Object(None),
     )
+    require_system_role = providers.Callable(_named("adapters.django_orm.role_check.require_system_role"))
+    require_purge_role = providers.Callable(_named("adapters.django_orm.role_check.require_purge_role"))
     readiness_checks: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
         django=providers.List(

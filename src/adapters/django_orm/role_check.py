@@ -1,4 +1,4 @@
-"""Refuses to serve with a database role that row-level security doesn't bind (A1)."""
+"""Refuses to work with a database role that can do too much (A1), or that would silently see nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import django.db
 from django.db import DEFAULT_DB_ALIAS
 
-from adapters.django_orm.migrations._access_0001 import SYSTEM_ROLE, TENANT_TABLES
+from adapters.django_orm.migrations._access_0001 import PURGE_ROLE, SYSTEM_ROLE, TENANT_TABLES
 from adapters.django_orm.tenant_session import query_of_nobody
 from application.ports.readiness import CheckResult, NotFit
 from domain.errors import DomainError
@@ -31,6 +31,10 @@ class UnsafeDatabaseRole(NotFit):
     """Tenants would not be kept apart; the message says why, and which role to use."""
 
 
+class WrongDatabaseRole(NotFit):
+    """The work would find no rows and look done; the message says which setting to mend."""
+
+
 class RoleReadiness:
     """ReadinessCheck: row-level security binds the role."""
 
@@ -43,6 +47,33 @@ class RoleReadiness:
         except (UnsafeDatabaseRole, DomainError, django.db.Error) as error:
             return CheckResult(self.name, required=True, problem=str(error))
         return CheckResult(self.name, required=True, problem=None)
+
+
+def require_system_role() -> None:
+    """Raise WrongDatabaseRole unless the role of relay and lag sees all tenants' messages."""
+    _require_role("DATABASE_SYSTEM_URL", "system", SYSTEM_ROLE)
+
+
+def require_purge_role() -> None:
+    """Raise WrongDatabaseRole unless the role of the purge sees all tenants' deleted orders."""
+    _require_role("DATABASE_PURGE_URL", "purge", PURGE_ROLE)
+
+
+def _require_role(variable: str, alias: str, role: str) -> None:
+    rows = query_of_nobody(
+        "SELECT session_user, pg_has_role(session_user, oid, 'USAGE') FROM pg_roles WHERE rolname = %s",
+        (role,),
+        alias,
+    )
+    if not rows:
+        raise WrongDatabaseRole(
+            f"there is no role {role}: make it, run `holdwater migrate`, and set {variable}"
+        )
+    ((session_user, acts_as_it),) = rows
+    if not acts_as_it:
+        raise WrongDatabaseRole(
+            f"as the role {session_user} nothing would be found: set {variable} to the database as {role}"
+        )
 
 
 def require_safe_role(alias: str = DEFAULT_DB_ALIAS) -> None:

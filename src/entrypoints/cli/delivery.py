@@ -25,7 +25,9 @@ def lag(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> Non
 
     Example: holdwater lag --json
     """
-    found = wired(environment_of(state_dir)).backlog().lag()
+    container = wired(environment_of(state_dir))
+    container.require_system_role()
+    found = container.backlog().lag()
     if as_json:
         print_json(consumers=[dataclasses.asdict(consumer) for consumer in found])
         return

@@ -34,6 +34,7 @@ def purge(
     Example: holdwater purge --keep-days 90
     """
     container = wired(environment_of(state_dir))
+    container.require_purge_role()
     days = keep_days if keep_days is not None else container.settings().keep_deleted_days
     report = container.purge_deleted().handle(RetentionPolicy(timedelta(days=days)))
     if as_json:

@@ -89,7 +89,12 @@ def running_service(
             is_ready=lambda: http_answers(port, "/readyz"),
             ready_timeout_s=READY_TIMEOUT_S,
         )
-        for role in ("worker", "relay") if stack.redis_url else ("worker",):
+        if external is not None and not settings.database_system_url:
+            report("DATABASE_SYSTEM_URL is not set: no worker is started, and messages wait for one")
+            roles: tuple[str, ...] = ()
+        else:
+            roles = ("worker", "relay") if stack.redis_url else ("worker",)
+        for role in roles:
             stack.run_command(
                 role,
                 [sys.executable, "-m", "entrypoints.cli.main", role],

@@ -21,6 +21,8 @@ def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
     Example: holdwater worker --state-dir var
     """
     container = _started(state_dir)
+    if not container.settings().redis_url:
+        container.require_system_role()
     with stopped_by_signals() as stop:
         run_worker(container, stop)
 
@@ -35,6 +37,7 @@ def relay(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
         raise typer.BadParameter(
             "there is no broker: set REDIS_URL, or run workers alone, which then wake themselves"
         )
+    container.require_system_role()
     with stopped_by_signals() as stop:
         run_relay(container, stop)
 

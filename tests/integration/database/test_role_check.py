@@ -10,7 +10,13 @@ import pytest
 from django.db import connections
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from adapters.django_orm.role_check import UnsafeDatabaseRole, require_safe_role
+from adapters.django_orm.role_check import (
+    UnsafeDatabaseRole,
+    WrongDatabaseRole,
+    require_purge_role,
+    require_safe_role,
+    require_system_role,
+)
 from adapters.embedded.postgres_roles import DatabaseUrls
 from entrypoints.django_site.settings import databases
 from entrypoints.settings import Settings
@@ -138,3 +144,35 @@ class TestTheRoleCheck:
                     check(database_urls.app_url)
             finally:
                 cursor.execute("ALTER TABLE event ENABLE ROW LEVEL SECURITY")
+
+
+class TestABackgroundRole:
+    @pytest.fixture
+    def misled(self, database_urls: DatabaseUrls) -> Iterator[None]:
+        """The aliases of the background roles connect as the application's."""
+        own = databases(Settings(database_url=database_urls.app_url))["default"]
+        before = {alias: dict(connections.settings[alias]) for alias in ("system", "purge")}
+        for alias in before:
+            connections[alias].close()
+            del connections[alias]
+            connections.settings[alias].update(own)
+        yield
+        for alias, settings in before.items():
+            connections[alias].close()
+            del connections[alias]
+            connections.settings[alias].update(settings)
+
+    def test_lets_its_own_role_pass(self, database_urls: DatabaseUrls) -> None:
+        require_system_role()
+        require_purge_role()
+
+    @pytest.mark.promise("O1", "D7")
+    def test_is_refused_where_it_would_find_nothing(self, misled: None) -> None:
+        with pytest.raises(
+            WrongDatabaseRole, match="set DATABASE_SYSTEM_URL to the database as holdwater_system"
+        ):
+            require_system_role()
+        with pytest.raises(
+            WrongDatabaseRole, match="set DATABASE_PURGE_URL to the database as holdwater_purge"
+        ):
+            require_purge_role()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -19,19 +17,16 @@ from application.inventory.rename_product import RenameProduct, RenameProductHan
 from application.inventory.restore_product import RestoreProduct, RestoreProductHandler
 from application.orders.delete_order import DeleteOrder, DeleteOrderHandler
 from application.orders.restore_order import RestoreOrder, RestoreOrderHandler
-from application.orders.return_order_lines import ReturnOrderLine, ReturnOrderLines, ReturnOrderLinesHandler
 from application.ports.read_models import DeletedItems, OrderFilter
 from application.ports.unit_of_work import CommandContext
 from builders import a_context, a_product, an_order, stock_of
 from domain.errors import Gone, StaleObjectError
 from domain.inventory.product import Product, SkuTaken
 from domain.inventory.stock_item import StockItem
-from domain.orders.order import Order, ReferenceTaken
-from unit.contracts.binding import state_of
+from domain.orders.order import ReferenceTaken
 from unit.contracts.threads import Threads
 
 WRITERS = 10
-ROUNDS = 20
 DELETE_PRODUCT = DeleteProductHandler(DjangoUnitOfWork, now, new_id, back_off)
 RESTORE_PRODUCT = RestoreProductHandler(DjangoUnitOfWork, now, back_off)
 
@@ -54,12 +49,6 @@ def product(context: CommandContext) -> Product:
         uow.products.save(product)
         uow.stock_items.save(stock_of(product, on_hand=3))
     return product
-
-
-def folded(order: Order, context: CommandContext) -> Order:
-    """The order as its events tell it."""
-    with DjangoUnitOfWork(context) as uow:
-        return Order.from_events(order.id, [entry.event for entry in uow.events.stream(order.id)])
 
 
 def delete(product: Product, context: CommandContext, version: int | None = None) -> None:
@@ -89,38 +78,6 @@ class TestADeletion:
             item = uow.stock_items.get_with_deleted(product.id)
         assert stored.version == 2
         assert (stored.is_deleted, item.is_deleted) == (outcomes[0].error is None,) * 2
-
-    @pytest.mark.promise("L1", "D5", "D6")
-    def test_and_a_return_of_one_order_at_one_version_have_one_winner(
-        self, context: CommandContext, product: Product, threads: Threads
-    ) -> None:
-        delete_order = DeleteOrderHandler(DjangoUnitOfWork, now, new_id, back_off)
-        take_back = ReturnOrderLinesHandler(DjangoUnitOfWork, now, back_off)
-        winners = set()
-        for round_ in range(ROUNDS):
-            order = an_order().with_line(product).delivered()
-            with DjangoUnitOfWork(context) as uow:
-                uow.orders.save(order)
-            deletion = DeleteOrder(order_id=order.id, expected_version=4, actor="alice")
-            line = ReturnOrderLine(sku=product.sku, quantity=1)
-            back = ReturnOrderLines(order_id=order.id, expected_version=4, lines=(line,), reason="r")
-            wishes: list[Callable[[], object]] = [
-                functools.partial(delete_order.handle, deletion, context),
-                functools.partial(take_back.handle, back, context),
-            ]
-            wishes = wishes[:: -1 if round_ % 2 else 1]
-            outcomes = threads.race(2, lambda index, wishes=wishes: wishes[index]())  # type: ignore[misc]
-            (lost,) = [outcome.error for outcome in outcomes if outcome.error is not None]
-            assert type(lost) in {StaleObjectError, Gone}
-            with DjangoUnitOfWork(context) as uow:
-                stored = uow.orders.get(order.id, with_deleted=True)
-                (*_, last) = uow.events.stream(order.id)
-            winners.add(last.event.wire_name)
-            assert (stored.version, last.version) == (5, 5)
-            assert stored.is_deleted == (last.event.wire_name == "order.deleted")
-            assert stored.lines[0].returned == (last.event.wire_name == "order.returned")
-            assert state_of(stored) == state_of(folded(stored, context))
-        assert winners <= {"order.deleted", "order.returned"}
 
     @pytest.mark.promise("D3", "D6", "M2")
     def test_lets_no_receipt_through_that_comes_after_it(
