@@ -15,7 +15,9 @@ from entrypoints.cli.wiring import wired
 
 LISTED_MAX: Final = 500
 
-dead_letters = typer.Typer(help="Messages that no further try is made for.", no_args_is_help=True)
+dead_letters = typer.Typer(
+    name="dead-letters", help="Messages that no further try is made for.", no_args_is_help=True
+)
 
 Tenant = Annotated[str, typer.Option(help="Of which tenant.")]
 

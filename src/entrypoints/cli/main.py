@@ -41,9 +41,7 @@ SUB_COMMANDS: Final = (
         "Bring the database's schema to what this version expects.",
     ),
     SubCommand("doctor", "entrypoints.cli.database:doctor", "Check every dependency and setting."),
-    SubCommand(
-        "purge", "entrypoints.cli.purge:purge", "Redact orders that were deleted long ago, with their events."
-    ),
+    SubCommand("purge", "entrypoints.cli.purge:purge", "Redact orders that were deleted long ago."),
     SubCommand("tenant", "entrypoints.cli.access:tenants", "Tenants: whose data is whose."),
     SubCommand("token", "entrypoints.cli.access:tokens", "Access tokens: who may do what for a tenant."),
     SubCommand("bench", "entrypoints.cli.bench:bench", "Measure, and print ratios."),

@@ -26,10 +26,11 @@ def purge(
     state_dir: StateDir = STATE_DIR_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Redact orders that were deleted long ago; drop expired request keys and old settled messages.
+    """Redact orders that were deleted long ago.
 
-    What an order says of persons can't be brought back; its amounts, lines and dates stay. Works as the role of
-    DATABASE_PURGE_URL, in batches; may be stopped and run again at any time.
+    Expired request keys and messages that were settled long ago go as well. What an order says of persons can't be
+    brought back; its amounts, lines and dates stay. Works as the role of DATABASE_PURGE_URL, in batches; may be
+    stopped and run again at any time.
 
     Example: holdwater purge --keep-days 90
     """
