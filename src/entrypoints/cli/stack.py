@@ -82,13 +82,7 @@ def running_service(
         container.migrate()
         port = port or free_port()
         url = f"http://127.0.0.1:{port}"
-        stack.run_command(
-            "web",
-            [sys.executable, "-m", "entrypoints.cli.main", "web", "--port", str(port)],
-            env=child_environment(environment),
-            is_ready=lambda: http_answers(port, "/readyz"),
-            ready_timeout_s=READY_TIMEOUT_S,
-        )
+        # First those that nobody waits for: they load while web does, and end after it.
         if external is not None and not settings.database_system_url:
             report("DATABASE_SYSTEM_URL is not set: no worker is started, and messages wait for one")
             roles: tuple[str, ...] = ()
@@ -100,6 +94,13 @@ def running_service(
                 [sys.executable, "-m", "entrypoints.cli.main", role],
                 env=child_environment(environment),
             )
+        stack.run_command(
+            "web",
+            [sys.executable, "-m", "entrypoints.cli.main", "web", "--port", str(port)],
+            env=child_environment(environment),
+            is_ready=lambda: http_answers(port, "/readyz"),
+            ready_timeout_s=READY_TIMEOUT_S,
+        )
         token = _development_token(state, container.access_desk(), container.authenticate())
         stack.mark_ready(url)
         yield stack, Service(url=url, token=token, desk=container.access_desk())
