@@ -17,9 +17,11 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications
 
 from application.ports.outbox import Wake
-from application.ports.task_queue import DRAIN_KEY, QueueUnavailable
+from application.ports.task_queue import QueueUnavailable
 
 QUEUE: Final = "wakes"
+DRAIN_KEY: Final = "drain_key"
+"""The task that a wake is for, by the name that it has in the broker."""
 NAMESPACE: Final = "holdwater"
 MARK_LASTS_S: Final = 15
 """A key whose wake is on its way gets no second one for so long, unless a worker has begun with it."""
@@ -61,10 +63,10 @@ class DramatiqQueue:
         self.broker.close()
 
     def _send(self, wake: Wake) -> None:
-        mark = _mark(str(wake.tenant_id), wake.consumer, str(wake.key))
+        args = (str(wake.tenant_id), wake.consumer, str(wake.key))
+        mark = _mark(*args)
         if not self._redis.set(mark, "", nx=True, ex=MARK_LASTS_S):
             return
-        args = (str(wake.tenant_id), wake.consumer, str(wake.key))
         message: dramatiq.Message[Any] = dramatiq.Message(
             queue_name=QUEUE, actor_name=DRAIN_KEY, args=args, kwargs={}, options={}
         )

@@ -247,13 +247,14 @@ class InMemoryDatabase:
             self._close(changes)
 
     def _settle(self, settled: Sequence[Message], at: datetime) -> None:
-        for message in settled:
-            if self.messages.held(message.wake, message.version, message.fence) is None:
-                raise ClaimLost(id=str(message.id))
+        rows = []
         for message in settled:
             row = self.messages.held(message.wake, message.version, message.fence)
-            if row is not None:
-                row["settled_at"] = at
+            if row is None:
+                raise ClaimLost(id=str(message.id))
+            rows.append(row)
+        for row in rows:
+            row["settled_at"] = at
 
     def _redact(self, tenant_id: UUID, stream_id: UUID) -> None:
         stream, log = self._streams[tenant_id, stream_id], self._logs[tenant_id]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import Message
 from application.ports.unit_of_work import UnitOfWork
-
-RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 3_600))
-"""For consumers without a table of their own; after the last one the message is parked."""
 
 
 class Undeliverable(Exception):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from application.ports.outbox import Wake
 from domain.errors import DomainError
-
-DRAIN_KEY: Final = "drain_key"
-"""The task that a wake is for, by the name that brokers know it by."""
 
 
 class QueueUnavailable(DomainError):

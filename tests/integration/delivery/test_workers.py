@@ -20,7 +20,6 @@ from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.dramatiq_queue import DramatiqQueue, worker_of
 from adapters.embedded.stack import EmbeddedStack
 from adapters.thread_queue import ThreadQueue
-from application.delivery.consumer import RETRY_DELAYS
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
 from application.ports.event_store import RecordedEvent
@@ -38,6 +37,7 @@ NOTE: Final = "journal:"
 KEYS: Final = 60
 RENAMES: Final = 3
 WAIT_S_MAX: Final = 40
+RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 3_600))
 
 
 class Journal:
