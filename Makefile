@@ -41,7 +41,7 @@ guarantees: setup ## write docs/guarantees.md from the tests' promise marks
 lock: setup ## pin the newest allowed versions, with hashes, in requirements.lock
 	@test -x .venv/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
-		--extra dev --no-header pyproject.toml -o requirements.lock
+		--no-strip-extras --extra dev --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove .venv with all caches; var/ with its data stays
 	@rm -rf .venv build dist src/*.egg-info .coverage

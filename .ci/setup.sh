@@ -36,10 +36,16 @@ say "environment: $(.venv/bin/python --version)"
 # -qq: errors alone; what pip remarks about the machine's own configuration is not about this project.
 pip() { PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip "$@"; }
 
-pip install -qq --no-input --no-compile --require-hashes -r requirements.lock
+# --no-deps: the lock names every package, so nothing is resolved here. A resolver would look at the newest
+# release of what is asked for with an extra, and stop the day that one is newer than the pinned.
+pip install -qq --no-input --no-compile --no-deps --require-hashes -r requirements.lock
 say "packages: pinned, checked by hash"
 
 # The project has no hash of its own, so it is a second step; its build tool is one of the pinned packages.
 pip install -qq --no-input --no-compile --no-deps --no-build-isolation -e .
+if ! missing=$(pip check); then
+    echo "requirements.lock does not fit pyproject.toml; run \`make lock\`: $missing" >&2
+    exit 1
+fi
 touch "$stamp"
 say "holdwater: ready in .venv (budget 90 s)"
