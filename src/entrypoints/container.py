@@ -143,6 +143,16 @@ class Container(containers.DeclarativeContainer):
         django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
         memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryDeadLetters"), database=memory),
     )
+    schedules = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.schedules.DjangoSchedules")),
+        memory=providers.Singleton(_named("adapters.memory.schedules.InMemorySchedules"), now=now),
+    )
+    heartbeats = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.heartbeats.DjangoHeartbeats")),
+        memory=providers.Singleton(_named("adapters.memory.heartbeats.InMemoryHeartbeats"), now=now),
+    )
     release_thread: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
         django=providers.Object(_named("adapters.django_orm.tenant_session.close_connections")),

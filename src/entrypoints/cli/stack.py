@@ -88,6 +88,10 @@ def running_service(
             roles: tuple[str, ...] = ()
         else:
             roles = ("worker", "relay") if stack.redis_url else ("worker",)
+            if external is None or settings.database_purge_url:
+                roles += ("scheduler",)
+            else:
+                report("DATABASE_PURGE_URL is not set: no scheduler is started, and nothing is purged")
         for role in roles:
             stack.run_command(
                 role,

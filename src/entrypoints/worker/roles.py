@@ -1,4 +1,4 @@
-"""What `holdwater worker` and `holdwater relay` run."""
+"""What `holdwater worker`, `holdwater relay` and `holdwater scheduler` run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import threading
 from typing import Final
 
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
+from application.upkeep.run_due_job import RunDueJobHandler
 from entrypoints.container import Container
+from entrypoints.worker.jobs import jobs_of
 from entrypoints.worker.rounds import run_rounds
 
 RELAY_POLL_S: Final = 0.25
+SCHEDULER_POLL_S: Final = 1.0
 WORKER_STOP_MS: Final = 20_000
 """How long running tasks may take to finish after SIGTERM; a claim that is left behind runs out."""
 
@@ -39,6 +42,21 @@ def run_worker(container: Container, stop: threading.Event) -> None:
         _relay(RelayHandler(container.backlog(), own_queue), stop)
     finally:
         own_queue.close()
+
+
+def run_scheduler(container: Container, stop: threading.Event) -> None:
+    """Run jobs that are due until told to stop; then the job that runs is finished, or left to its lease."""
+    handler = RunDueJobHandler(container.schedules(), jobs_of(container))
+    planned = False
+
+    def do_round() -> bool:
+        nonlocal planned
+        if not planned:
+            handler.plan()
+            planned = True
+        return handler.handle()
+
+    run_rounds(do_round, stop=stop, idle_s=SCHEDULER_POLL_S)
 
 
 def _relay(relay: RelayHandler, stop: threading.Event) -> None:

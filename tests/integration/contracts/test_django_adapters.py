@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -98,7 +99,7 @@ def pass_time(tenant_id: UUID, delta: timedelta) -> None:
         )
 
 
-def as_owner(sql: str, **params: object) -> None:
+def as_owner(sql: str, **params: Any) -> None:
     """Change rows behind the adapters' backs."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(sql, params)
