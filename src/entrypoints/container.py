@@ -34,6 +34,7 @@ from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.ports.notifier import Notifier
+from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
     MAIL_TIMEOUT_S,
@@ -62,10 +63,14 @@ def _joined(*groups: list[Any]) -> tuple[Any, ...]:
     return tuple(itertools.chain.from_iterable(groups))
 
 
-def _consumers(notifiers: tuple[Notifier, ...]) -> dict[str, Consumer]:
-    """Those that are configured, by name: each way of telling has a consumer of its own, which retries by itself."""
+def _by_consumer(notifiers: tuple[Notifier, ...]) -> dict[str, Notifier]:
+    """Those that are configured, each with a consumer of its own, which retries by itself."""
     names = {"e-mail": ORDER_EMAIL, "webhook": ORDER_WEBHOOK}
-    return {names[notifier.channel]: AcknowledgeOrder(notifier) for notifier in notifiers}
+    return {names[notifier.channel]: notifier for notifier in notifiers}
+
+
+def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork) -> dict[str, Consumer]:
+    return {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
 
 
 class Container(containers.DeclarativeContainer):
@@ -115,8 +120,8 @@ class Container(containers.DeclarativeContainer):
             off=providers.List(),
         ),
     )
-    consumers = providers.Singleton(_consumers, notifiers)
-    subscriptions = providers.Singleton(reactions_of, consumers)
+    notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
+    subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)
     unit_of_work = providers.Selector(
         settings.provided.persistence,
         django=providers.Factory(
@@ -165,6 +170,7 @@ class Container(containers.DeclarativeContainer):
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
     worker_of = providers.Callable(_named("adapters.dramatiq_queue.worker_of"))
+    consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
     )
