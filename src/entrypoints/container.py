@@ -34,6 +34,7 @@ from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.ports.notifier import Notifier
+from application.ports.task_queue import Bell
 from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
@@ -71,6 +72,11 @@ def _by_consumer(notifiers: tuple[Notifier, ...]) -> dict[str, Notifier]:
 
 def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork) -> dict[str, Consumer]:
     return {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
+
+
+def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
+    """What to do when messages were committed: without a broker the workers look by themselves."""
+    return bell().ring if redis_url else lambda: None
 
 
 class Container(containers.DeclarativeContainer):
@@ -122,15 +128,20 @@ class Container(containers.DeclarativeContainer):
     )
     notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
     subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)
+    bell = providers.ThreadSafeSingleton(_named("adapters.redis_bell.RedisBell"), settings.provided.redis_url)
+    ring = providers.ThreadSafeSingleton(_ring_of, settings.provided.redis_url, bell.provider)
     unit_of_work = providers.Selector(
         settings.provided.persistence,
         django=providers.Factory(
-            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"), subscriptions=subscriptions
+            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"),
+            subscriptions=subscriptions,
+            ring=ring,
         ),
         memory=providers.Factory(
             _named("adapters.memory.unit_of_work.InMemoryUnitOfWork"),
             database=memory,
             subscriptions=subscriptions,
+            ring=ring,
         ),
     )
     message_claims = providers.Selector(

@@ -59,6 +59,8 @@ class PendingWrites:
         self._saved: dict[int, Aggregate] = {}
         self._pending: dict[Key, _Write] = {}
         self._written_versions: dict[Key, int] = {}
+        self.has_messages = False
+        """Whether anything that was written is to be delivered."""
         self._has_savepoint = False
         self._was_refused = False
 
@@ -117,7 +119,8 @@ class PendingWrites:
             return
         events = _new_events(writes)
         statements = [statement for write in writes for statement in write.statements]
-        statements += message_statements(self._context.tenant_id, events, self._subscriptions)
+        messages = message_statements(self._context.tenant_id, events, self._subscriptions)
+        statements += messages
         if not self._has_savepoint:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
@@ -136,12 +139,13 @@ class PendingWrites:
         for write in writes:
             self._written_versions[write.kind, write.id] = write.stored_version + len(write.events)
         self._pending.clear()
+        self.has_messages = self.has_messages or bool(messages)
 
     def discard(self) -> None:
         """Undo what was written, forget what was enlisted, and spend what was saved."""
         if self._has_savepoint:
             self._session.query(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        self._was_refused = False
+        self._was_refused = self.has_messages = False
         self._pending.clear()
         self._written_versions.clear()
         for aggregate in self._saved.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -36,9 +37,16 @@ class DjangoUnitOfWork:
     events: DjangoEventStore
     inbox: DjangoInbox
 
-    def __init__(self, context: CommandContext, *, subscriptions: Subscriptions = NOBODY_REACTS) -> None:
+    def __init__(
+        self,
+        context: CommandContext,
+        *,
+        subscriptions: Subscriptions = NOBODY_REACTS,
+        ring: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`ring` is called when messages have been committed."""
         self._context = context
-        self._subscriptions = subscriptions
+        self._subscriptions, self._ring = subscriptions, ring
         self._was_entered = False
         self._claimed: RequestKey | None = None
         self._settlement: Statement | None = None
@@ -69,6 +77,8 @@ class DjangoUnitOfWork:
         finally:
             if is_committed:
                 self._writes.committed()
+                if self._writes.has_messages:
+                    self._ring()
             else:
                 self._writes.rolled_back()
                 self._session.roll_back()

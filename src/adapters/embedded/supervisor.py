@@ -26,6 +26,7 @@ RESTARTS_MAX = 5  # unexpected deaths of one service within the window; one more
 RESTART_WINDOW_S = 300.0
 BACK_OFF_FIRST_S = 0.25
 BACK_OFF_MAX_S = 10.0
+DOUBLINGS_MAX = 10
 START_TRIES_MAX = 60  # of one start whose failures `starts_again` calls passing
 START_TRY_PAUSE_S = 0.5
 KILL_TIMEOUT_S = 10.0
@@ -52,6 +53,17 @@ class Service:
     foundation: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often a service may die before the stack gives up, and the longest pause before it is started again."""
+
+    restarts_max: int = RESTARTS_MAX
+    back_off_max_s: float = BACK_OFF_MAX_S
+
+
+USUAL_PATIENCE = Patience()
+
+
 @dataclass(slots=True)
 class _Child:
     service: Service
@@ -69,13 +81,13 @@ class Supervisor:
         *,
         on_change: Callable[[], None] = lambda: None,
         report: Callable[[str], None] = lambda line: None,
-        restarts_max: int = RESTARTS_MAX,
+        patience: Patience = USUAL_PATIENCE,
     ) -> None:
         """`on_change` is called when a pid has changed; `report` gets one line for people about an event."""
         self._state = state
         self._on_change = on_change
         self._report = report
-        self._restarts_max = restarts_max
+        self._patience = patience
         self._children: dict[str, _Child] = {}
         self._guard = ParentGuard()
         self._stop_requested = False
@@ -127,7 +139,7 @@ class Supervisor:
     def run_until_stopped(self) -> None:
         """Watch the children until a stop is requested; returns then, with all of them still running.
 
-        Raises EmbeddedServiceError when one died more than `restarts_max` times within RESTART_WINDOW_S, or
+        Raises EmbeddedServiceError when one died too often within RESTART_WINDOW_S, or
         doesn't become ready again.
         """
         while not self._stop_requested:
@@ -225,12 +237,13 @@ class Supervisor:
         while child.deaths and now - child.deaths[0] > RESTART_WINDOW_S:
             child.deaths.popleft()
         child.deaths.append(now)
-        if len(child.deaths) > self._restarts_max:
+        if len(child.deaths) > self._patience.restarts_max:
             raise EmbeddedServiceError(
                 f"{name} died {len(child.deaths)} times within {RESTART_WINDOW_S:g} s, at last: {reason}; "
                 f"see {self._state.log_path(name)}, which ends with:\n{self._state.log_tail(name)}"
             )
-        pause_s = min(BACK_OFF_FIRST_S * 2 ** (len(child.deaths) - 1), BACK_OFF_MAX_S)
+        doublings = min(len(child.deaths) - 1, DOUBLINGS_MAX)
+        pause_s = min(BACK_OFF_FIRST_S * 2**doublings, self._patience.back_off_max_s)
         child.restart_at = now + pause_s
         self._report(f"{name} {reason.splitlines()[0]}; it is started again in {pause_s:g} s")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
@@ -15,7 +15,7 @@ from entrypoints.cli.wiring import wired
 from entrypoints.container import Container
 from entrypoints.heartbeat import Heart
 from entrypoints.worker.roles import run_relay, run_scheduler, run_worker
-from entrypoints.worker.rounds import stopped_by_signals
+from entrypoints.worker.rounds import holds, stopped_by_signals
 
 
 def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
@@ -25,11 +25,9 @@ def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
 
     Example: holdwater worker --state-dir var
     """
-    container = _started(state_dir)
-    if not container.settings().redis_url:
-        container.require_system_role()
-    with _running(container, "worker") as stop:
-        run_worker(container, stop)
+    container = _container(state_dir)
+    own_relay = () if container.settings().redis_url else (container.require_system_role,)
+    _run("worker", run_worker, container, *own_relay)
 
 
 def relay(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
@@ -37,14 +35,12 @@ def relay(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
 
     Example: holdwater relay --state-dir var
     """
-    container = _started(state_dir)
+    container = _container(state_dir)
     if not container.settings().redis_url:
         raise typer.BadParameter(
             "there is no broker: set REDIS_URL, or run workers alone, which then wake themselves"
         )
-    container.require_system_role()
-    with _running(container, "relay") as stop:
-        run_relay(container, stop)
+    _run("relay", run_relay, container, container.require_system_role)
 
 
 def scheduler(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
@@ -55,28 +51,31 @@ def scheduler(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
 
     Example: holdwater scheduler --state-dir var
     """
-    container = _started(state_dir)
-    container.require_system_role()
-    container.require_purge_role()
-    with _running(container, "scheduler") as stop:
-        run_scheduler(container, stop)
+    container = _container(state_dir)
+    _run("scheduler", run_scheduler, container, container.require_system_role, container.require_purge_role)
 
 
-@contextmanager
-def _running(container: Container, role: str) -> Iterator[threading.Event]:
-    """With a heartbeat, until a signal."""
-    heart = Heart(container, role)
-    with stopped_by_signals() as stop:
-        heart.start()
-        try:
-            yield stop
-        finally:
-            heart.stop()
-
-
-def _started(state_dir: StateDir) -> Container:
+def _container(state_dir: Path) -> Container:
     container = wired(environment_of(state_dir))
     settings = container.settings()
     logs.configure(settings.log_format, settings.log_level)
-    container.refuse_void_isolation()
     return container
+
+
+def _run(
+    role: str,
+    run: Callable[[Container, threading.Event], None],
+    container: Container,
+    *checks: Callable[[], object],
+) -> None:
+    """Run with a heartbeat until a signal, once the database's roles are found to be right."""
+    all_checks: list[Callable[[], object]] = [container.refuse_void_isolation, *checks]
+    with stopped_by_signals() as stop:
+        if not all(holds(check, stop=stop) for check in all_checks):
+            return
+        heart = Heart(container, role)
+        heart.start()
+        try:
+            run(container, stop)
+        finally:
+            heart.stop()

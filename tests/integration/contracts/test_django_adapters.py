@@ -128,8 +128,8 @@ class TestIdempotency(DjangoBinding, IdempotencyContract): ...
 
 class TestOutbox(DjangoBinding, OutboxContract):
     @pytest.fixture
-    def open_unit_of_work(self) -> OpenUnitOfWork:
-        return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS)
+    def open_unit_of_work(self, rings: list[None]) -> OpenUnitOfWork:
+        return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS, ring=lambda: rings.append(None))
 
     @pytest.fixture
     def claims(self, database_urls: object) -> MessageClaims:

@@ -112,8 +112,13 @@ class TestIdempotency(MemoryBinding, IdempotencyContract): ...
 
 class TestOutbox(MemoryBinding, OutboxContract):
     @pytest.fixture
-    def open_unit_of_work(self, database: InMemoryDatabase) -> OpenUnitOfWork:
-        return functools.partial(InMemoryUnitOfWork, database=database, subscriptions=REACTIONS)
+    def open_unit_of_work(self, database: InMemoryDatabase, rings: list[None]) -> OpenUnitOfWork:
+        return functools.partial(
+            InMemoryUnitOfWork,
+            database=database,
+            subscriptions=REACTIONS,
+            ring=lambda: rings.append(None),
+        )
 
     @pytest.fixture
     def claims(self, database: InMemoryDatabase) -> MessageClaims:
