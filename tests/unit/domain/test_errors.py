@@ -38,6 +38,11 @@ CODES = """
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
     orders.order.ReturnTooLarge return-too-large
+    saga.saga.PastThePivot past-the-pivot
+    saga.saga.SagaEnded saga-ended
+    saga.saga.SagaNotWaiting saga-not-waiting
+    saga.saga.StepNotParked step-not-parked
+    saga.saga.StepNotSkippable step-not-skippable
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
@@ -135,10 +140,15 @@ class TestARefusalForGood:
             "not-sold",
             "order-status-forbids",
             "order-total-too-large",
+            "past-the-pivot",
             "reference-taken",
             "return-too-large",
             "rule-violation",
+            "saga-ended",
+            "saga-not-waiting",
             "sku-taken",
+            "step-not-parked",
+            "step-not-skippable",
             "still-retained",
             "stock-held",
             "stock-limit-reached",
