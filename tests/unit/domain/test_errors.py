@@ -38,6 +38,8 @@ CODES = """
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
     orders.order.ReturnTooLarge return-too-large
+    payments.payment.PaymentStatusForbids payment-status-forbids
+    payments.payment.RefundTooLarge refund-too-large
     saga.saga.PastThePivot past-the-pivot
     saga.saga.SagaEnded saga-ended
     saga.saga.SagaNotWaiting saga-not-waiting
@@ -141,7 +143,9 @@ class TestARefusalForGood:
             "order-status-forbids",
             "order-total-too-large",
             "past-the-pivot",
+            "payment-status-forbids",
             "reference-taken",
+            "refund-too-large",
             "return-too-large",
             "rule-violation",
             "saga-ended",
