@@ -70,8 +70,7 @@ def run_once(
                     return _replay(stored)
                 try:
                     result = decide(self, command, uow)
-                    uow.flush()
-                    uow.settle(Done(result))
+                    uow.commit(Done(result))
                     return Answer(result, replayed=False)
                 except DomainError as error:
                     if not error.final:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import django.db
@@ -110,11 +110,25 @@ class PendingWrites:
 
         Raises StaleObjectError, SkuTaken, ReferenceTaken.
         """
+        writes = self._due()
+        if writes:
+            self._send(self._session.query, writes, self._statements(writes))
+
+    def commit(self, last: Sequence[Statement]) -> None:
+        """`flush`, the last statements and the commit, all in one message. Raises as `flush` does."""
+        writes = self._due()
+        self._send(self._session.commit, writes, [*self._statements(writes), *last])
+        for aggregate in self._saved.values():
+            aggregate.mark_stored()
+
+    def _due(self) -> list[_Write]:
         if self._was_refused:
             raise RuntimeError("a write was refused before; discard the writes or leave by the exception")
-        writes = [self._pending[key] for key in sorted(self._pending)]
+        return [self._pending[key] for key in sorted(self._pending)]
+
+    def _statements(self, writes: Sequence[_Write]) -> list[Statement]:
         if not writes:
-            return
+            return []
         events = _new_events(writes)
         statements = [statement for write in writes for statement in write.statements]
         statements += message_statements(self._context.tenant_id, events, self._subscriptions)
@@ -122,8 +136,16 @@ class PendingWrites:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
         statements.append(append_statement(self._context, events))
+        return statements
+
+    def _send(
+        self,
+        send: Callable[[str, Sequence[Any]], object],
+        writes: Sequence[_Write],
+        statements: Sequence[Statement],
+    ) -> None:
         try:
-            self._session.query(
+            send(
                 "; ".join(statement.sql for statement in statements),
                 [param for statement in statements for param in statement.params],
             )
@@ -147,11 +169,6 @@ class PendingWrites:
         for aggregate in self._saved.values():
             aggregate.mark_spent()
         self._saved.clear()
-
-    def committed(self) -> None:
-        """The transaction is committed: what was saved has nothing pending any more."""
-        for aggregate in self._saved.values():
-            aggregate.mark_stored()
 
     def rolled_back(self) -> None:
         """The transaction is gone: what was loaded or saved says what never happened."""

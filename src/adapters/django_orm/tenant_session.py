@@ -41,6 +41,7 @@ class TenantSession:
         self._tenant_id = tenant_id
         self._connection = connections[alias]
         self._has_begun = False
+        self._has_ended = False
         if not _is_idle(self._connection):
             raise RuntimeError("this thread has a transaction open already; end it before the next begins")
 
@@ -50,6 +51,8 @@ class TenantSession:
         A connection that turns out to be broken when the transaction begins is replaced once: nothing that
         was sent on it can have been committed.
         """
+        if self._has_ended:
+            raise RuntimeError("the transaction is committed; begin another")
         with port_errors():
             if self._has_begun:
                 return _execute(self._connection, sql, params)
@@ -57,13 +60,21 @@ class TenantSession:
             return _execute_anew(self._connection, _BEGIN + sql, (str(self._tenant_id), *params))
 
     def commit(self, sql: str = "", params: Sequence[Any] = ()) -> None:
-        """Run last statements and commit, in one message; nothing happens if nothing was begun."""
+        """Run last statements and commit, in one message; nothing happens if there is nothing to commit.
+
+        If a statement fails, the server leaves out the COMMIT, and the transaction is open as after any failure.
+        """
         if not self._has_begun:
-            return
+            if not sql:
+                return
+            # A message that both begins and commits could not be sent again on another connection.
+            self.query(sql, params)
+            sql, params = "", ()
         raw = self._connection.connection
         if raw is not None and raw.closed == 0 and raw.get_transaction_status() == TRANSACTION_STATUS_INERROR:
             raise RuntimeError("the transaction has failed; COMMIT would roll it back without a word")
         self.query(f"{sql}; COMMIT" if sql else "COMMIT", params)
+        self._has_ended = True
 
     def roll_back(self) -> None:
         """End the transaction, and the connection if that is what it takes; no database error comes out."""

@@ -26,8 +26,8 @@ Result = TypeVar("Result")
 class DjangoUnitOfWork:
     """UnitOfWork on the connection of the thread that enters it.
 
-    A keyed command that reads once costs four messages to the server: begin and claim; read; all writes with
-    their events; outcome and commit. The lease of the key is the server's `transaction_timeout` (H10).
+    A keyed command that reads once costs three messages to the server: begin and claim; read; all writes with
+    their events, outcome and commit. The lease of the key is the server's `transaction_timeout` (H10).
     """
 
     orders: DjangoOrderRepository
@@ -40,6 +40,7 @@ class DjangoUnitOfWork:
         self._context = context
         self._subscriptions = subscriptions
         self._was_entered = False
+        self._is_committed = False
         self._claimed: RequestKey | None = None
         self._settlement: Statement | None = None
 
@@ -61,15 +62,11 @@ class DjangoUnitOfWork:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        is_committed = False
         try:
-            if exc_type is None:
+            if exc_type is None and not self._is_committed:
                 self._commit()
-                is_committed = True
         finally:
-            if is_committed:
-                self._writes.committed()
-            else:
+            if not self._is_committed:
                 self._writes.rolled_back()
                 self._session.roll_back()
 
@@ -90,6 +87,11 @@ class DjangoUnitOfWork:
         """See the port."""
         self._writes.flush()
 
+    def commit(self, outcome: Done[Any] | Refused) -> None:
+        """See the port. One message."""
+        self.settle(outcome)
+        self._commit()
+
     def discard_writes(self) -> None:
         """See the port."""
         self._writes.discard()
@@ -97,8 +99,5 @@ class DjangoUnitOfWork:
     def _commit(self) -> None:
         if self._claimed is not None and self._settlement is None:
             raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
-        self._writes.flush()
-        if self._settlement is None:
-            self._session.commit()
-        else:
-            self._session.commit(self._settlement.sql, self._settlement.params)
+        self._writes.commit(() if self._settlement is None else (self._settlement,))
+        self._is_committed = True

@@ -215,7 +215,7 @@ class TestARefusal:
 
 
 class TestPlacingAnOrder:
-    def test_takes_four_messages_to_the_server(self, product: Product, context: CommandContext) -> None:
+    def test_takes_three_messages_to_the_server(self, product: Product, context: CommandContext) -> None:
         sent: list[str] = []
 
         def count(execute: Callable[..., object], sql: str, *rest: object) -> object:
@@ -228,6 +228,5 @@ class TestPlacingAnOrder:
             "BEGIN",
             "SELECT",
             "SAVEPOINT",
-            "UPDATE",
         ]
         assert sent[-1].endswith("; COMMIT")
