@@ -23,8 +23,8 @@ def claim(
     Raises RequestInProgress, KeyReused.
     """
     ((verdict, fingerprint, outcome),) = session.query(
-        "SELECT verdict, stored_fingerprint, stored_outcome FROM claim_request(%s, %s, %s, %s, %s)",
-        (context.tenant_id, context.actor, request.key, request.fingerprint, KEY_KEPT_FOR),
+        "SELECT verdict, stored_fingerprint, stored_outcome FROM claim_request(%s, %s, %s)",
+        (context.tenant_id, context.actor, request.key),
     )
     if verdict == "new":
         return None
@@ -37,11 +37,13 @@ def claim(
 def settlement(context: CommandContext, request: RequestKey, outcome: Done[Any] | Refused) -> Statement:
     """Keep the outcome under the claimed key."""
     return Statement(
-        "UPDATE idempotency_record SET outcome = %s WHERE tenant_id = %s AND actor = %s AND key = %s",
+        "SELECT settle_request(%s, %s, %s, %s, %s, %s)",
         (
-            msgspec.json.encode(outcome_to_data(outcome)).decode(),
             context.tenant_id,
             context.actor,
             request.key,
+            request.fingerprint,
+            KEY_KEPT_FOR,
+            msgspec.json.encode(outcome_to_data(outcome)).decode(),
         ),
     )
