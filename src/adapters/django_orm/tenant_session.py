@@ -137,7 +137,13 @@ def _execute_anew(connection: BaseDatabaseWrapper, sql: str, params: Sequence[An
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-    with connection.cursor() as cursor:
+    if connection.connection is None or connection.execute_wrappers:
+        opened = connection.cursor()
+        with opened:
+            opened.execute(sql, params)
+            return [] if opened.description is None else opened.fetchall()
+    # The same without the layers of Django's cursor, which cost as much as running a short statement does.
+    with connection.wrap_database_errors, connection.create_cursor() as cursor:
         cursor.execute(sql, params)
         return [] if cursor.description is None else cursor.fetchall()
 

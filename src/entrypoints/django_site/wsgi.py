@@ -6,11 +6,17 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.signals import request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, reset_queries
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "entrypoints.django_site.settings")
 
 _django = get_wsgi_application()
+
+# Connections are looked at when a request ends; none grows old, and no query is noted, in between.
+request_started.disconnect(reset_queries)
+request_started.disconnect(close_old_connections)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
