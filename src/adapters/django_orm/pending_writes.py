@@ -62,6 +62,11 @@ class PendingWrites:
         self._has_savepoint = False
         self._was_refused = False
 
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was sent to be written, so that what was read before may be out of date."""
+        return self._has_savepoint
+
     def loaded(self, aggregate: Saved) -> Saved:
         """Remember an aggregate that was read; a rollback spends it."""
         self._loaded.append(aggregate)

@@ -26,8 +26,9 @@ Result = TypeVar("Result")
 class DjangoUnitOfWork:
     """UnitOfWork on the connection of the thread that enters it.
 
-    A keyed command that reads once costs three messages to the server: begin and claim; read; all writes with
-    their events, outcome and commit. The lease of the key is the server's `transaction_timeout` (H10).
+    A keyed command costs two messages to the server, and one for each thing that it reads: begin and claim; all
+    writes with their events, outcome and commit. Ids of expected products come with the claim. The lease of the
+    key is the server's `transaction_timeout` (H10).
     """
 
     orders: DjangoOrderRepository
@@ -72,7 +73,9 @@ class DjangoUnitOfWork:
 
     def once(self, request: RequestKey, result_type: type[Result]) -> Done[Result] | Refused | None:
         """See the port."""
-        stored = idempotency.claim(self._session, self._context, request, result_type)
+        stored, self.products.read_along = idempotency.claim(
+            self._session, self._context, request, result_type, skus=self.products.expected
+        )
         if stored is None:
             self._claimed = request
         return stored

@@ -135,6 +135,14 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION live_product_ids(p_tenant uuid, p_skus text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(p.sku, p.id) FROM product p
+        WHERE p.tenant_id = p_tenant AND p.sku = ANY(p_skus) AND p.deleted_at IS NULL
+    );
+END $$;
+
 CREATE FUNCTION settle_request(
     p_tenant uuid, p_actor text, p_key text, p_fingerprint bytea, p_kept_for interval, p_outcome jsonb
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -156,6 +164,7 @@ END $$;
 
 DROP_REQUESTS = """
 DROP FUNCTION settle_request(uuid, text, text, bytea, interval, jsonb);
+DROP FUNCTION live_product_ids(uuid, text[]);
 DROP FUNCTION claim_request(uuid, text, text);
 """
 
