@@ -143,7 +143,8 @@ def _execute(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] = 
             opened.execute(sql, params)
             return [] if opened.description is None else opened.fetchall()
     # The same without the layers of Django's cursor, which cost as much as running a short statement does.
-    with connection.wrap_database_errors, connection.create_cursor() as cursor:
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.tzinfo_factory = connection.tzinfo_factory  # type: ignore[attr-defined]
         cursor.execute(sql, params)
         return [] if cursor.description is None else cursor.fetchall()
 
