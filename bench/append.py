@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from entrypoints.settings import Settings
+from shared.arguments import parse
 from shared.crew import READY, Crew, ask, crew
 
 WRITERS: Final = 8
@@ -159,7 +160,7 @@ def run(
         }
         for number in range(rounds + 1):
             for arm in ARMS:
-                events, seconds = _round(crews[arm.name], round_s if number else WARM_UP_S)
+                events, seconds = _round(crews[arm.name], round_s if number else min(WARM_UP_S, round_s))
                 appended[arm.name] += events
                 if number:
                     rates[arm.name].append(events / seconds)
@@ -256,9 +257,15 @@ def _new_id() -> uuid.UUID:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr."""
-    result = run(Settings.from_environment(), report=lambda line: print(line, file=sys.stderr))
-    if "--json" in arguments:
+    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
+    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
+    result = run(
+        Settings.from_environment(),
+        rounds=wanted.rounds,
+        round_s=wanted.round_s,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    if wanted.as_json:
         print(result.to_json())
     else:
         Console().print(result.to_table())

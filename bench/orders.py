@@ -33,6 +33,7 @@ from application.access.access_desk import IssueToken
 from domain.access import Scope
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import RATE_LIMIT_MAX, Settings
+from shared.arguments import parse
 from shared.crew import ask, crew
 from shared.http_load import NAME, Round, Target, post_rounds
 
@@ -158,7 +159,7 @@ def run(
                 began = time.perf_counter()
             for arm, clients in crews.items():
                 started = time.perf_counter()
-                seconds = round_s if number else WARM_UP_S
+                seconds = round_s if number else min(WARM_UP_S, round_s)
                 done = [Round.of_line(line) for line in ask(clients, str(seconds))]
                 orders = sum(len(part.latencies_s) for part in done)
                 rate = orders / (time.perf_counter() - started)
@@ -336,9 +337,15 @@ def _free_port() -> int:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr."""
-    result = run(Settings.from_environment(), report=lambda line: print(line, file=sys.stderr))
-    if "--json" in arguments:
+    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
+    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
+    result = run(
+        Settings.from_environment(),
+        rounds=wanted.rounds,
+        round_s=wanted.round_s,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    if wanted.as_json:
         print(result.to_json())
     else:
         Console().print(result.to_table())

@@ -23,6 +23,10 @@ def bench(
     name: Annotated[
         str | None, typer.Argument(help="Which one; without a name, all of them in turn.")
     ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Of each arm; without it, as many as make a figure.", min=1)
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="That each round takes.", min=0.1)] = None,
     state_dir: StateDir = STATE_DIR_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -44,5 +48,7 @@ def bench(
             environment = cleanup.enter_context(servers_alone(state_dir))
         for chosen in [name] if name else known:
             argv = [sys.executable, str(FOLDER / f"{chosen}.py"), *(["--json"] if as_json else [])]
+            argv += ["--rounds", str(rounds)] if rounds is not None else []
+            argv += ["--seconds", str(seconds)] if seconds is not None else []
             if subprocess.run(argv, env=child_environment(environment), check=False).returncode:
                 raise CommandFailed(f"the benchmark {chosen} failed")
