@@ -9,7 +9,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/cache/bytecode
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fuzz bench guarantees lock clean
+.PHONY: help setup demo test lint fuzz chaos bench guarantees lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: setup ## run the static checks alone
 
 fuzz: setup ## fuzz the real server over PostgreSQL, with many more cases than `make test` has time for
 	@HOLDWATER_FUZZ=large $(PY) -m pytest tests/fuzz -o faulthandler_timeout=0
+
+chaos: setup ## kill and flush the real stack under load for five minutes, then check everything (ARGS="--seed 7")
+	@PYTHONPATH=tests $(PY) -m chaos $(ARGS)
 
 bench: setup ## measure, side by side with the alternatives
 	@$(HOLDWATER) bench

@@ -80,6 +80,7 @@ STAGES = (
         without="tests/integration/contracts",
     ),
     Stage("fuzz", 120, ((*PYTEST, "tests/fuzz"),), "tests/fuzz"),
+    Stage("chaos", 180, ((*PYTEST, "tests/chaos"),), "tests/chaos"),
     Stage("simulation", 120, ((*PYTEST, "tests/simulation"),), "tests/simulation"),
 )
 

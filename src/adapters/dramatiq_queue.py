@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import dramatiq
+import dramatiq.worker
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications
@@ -31,6 +32,12 @@ HEARTBEAT_TIMEOUT_MS: Final = 15_000
 MAINTENANCE_CHANCE: Final = 100_000
 DEAD_MESSAGES_LAST_MS: Final = 60_000
 SOCKET_TIMEOUT_S: Final = 2.0
+TRY_AGAIN_AFTER_S: Final = 0.5
+"""While the broker is away."""
+
+# Dramatiq would wait for 3 and 5 s, and takes other values from the environment alone.
+dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = TRY_AGAIN_AFTER_S
+dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = TRY_AGAIN_AFTER_S  # type: ignore[assignment]
 
 
 class DramatiqQueue:

@@ -7,14 +7,20 @@ from types import MappingProxyType
 from typing import Final
 
 from application.ports.outbox import Subscriptions
-from domain.orders.events import OrderPlaced
+from domain.orders.events import OrderAmended, OrderCancelled, OrderPlaced
 
 ORDER_EMAIL: Final = "order_email"
-"""Acknowledges an order to the customer by e-mail."""
+"""Tells the customer by e-mail."""
 ORDER_WEBHOOK: Final = "order_webhook"
-"""Acknowledges an order to the shop's systems by webhook."""
+"""Tells the shop's systems by webhook."""
 
-REACTIONS: Final[Subscriptions] = MappingProxyType({OrderPlaced: (ORDER_EMAIL, ORDER_WEBHOOK)})
+REACTIONS: Final[Subscriptions] = MappingProxyType(
+    {
+        OrderPlaced: (ORDER_EMAIL, ORDER_WEBHOOK),
+        OrderAmended: (ORDER_WEBHOOK,),
+        OrderCancelled: (ORDER_EMAIL, ORDER_WEBHOOK),
+    }
+)
 
 
 def reactions_of(consumers: Collection[str]) -> Subscriptions:

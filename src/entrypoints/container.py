@@ -34,6 +34,8 @@ from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.ports.notifier import Notifier
+from application.ports.task_queue import Bell
+from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
     MAIL_TIMEOUT_S,
@@ -62,10 +64,19 @@ def _joined(*groups: list[Any]) -> tuple[Any, ...]:
     return tuple(itertools.chain.from_iterable(groups))
 
 
-def _consumers(notifiers: tuple[Notifier, ...]) -> dict[str, Consumer]:
-    """Those that are configured, by name: each way of telling has a consumer of its own, which retries by itself."""
+def _by_consumer(notifiers: tuple[Notifier, ...]) -> dict[str, Notifier]:
+    """Those that are configured, each with a consumer of its own, which retries by itself."""
     names = {"e-mail": ORDER_EMAIL, "webhook": ORDER_WEBHOOK}
-    return {names[notifier.channel]: AcknowledgeOrder(notifier) for notifier in notifiers}
+    return {names[notifier.channel]: notifier for notifier in notifiers}
+
+
+def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork) -> dict[str, Consumer]:
+    return {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
+
+
+def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
+    """What to do when messages were committed: without a broker the workers look by themselves."""
+    return bell().ring if redis_url else lambda: None
 
 
 class Container(containers.DeclarativeContainer):
@@ -115,17 +126,22 @@ class Container(containers.DeclarativeContainer):
             off=providers.List(),
         ),
     )
-    consumers = providers.Singleton(_consumers, notifiers)
-    subscriptions = providers.Singleton(reactions_of, consumers)
+    notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
+    subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)
+    bell = providers.ThreadSafeSingleton(_named("adapters.redis_bell.RedisBell"), settings.provided.redis_url)
+    ring = providers.ThreadSafeSingleton(_ring_of, settings.provided.redis_url, bell.provider)
     unit_of_work = providers.Selector(
         settings.provided.persistence,
         django=providers.Factory(
-            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"), subscriptions=subscriptions
+            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"),
+            subscriptions=subscriptions,
+            ring=ring,
         ),
         memory=providers.Factory(
             _named("adapters.memory.unit_of_work.InMemoryUnitOfWork"),
             database=memory,
             subscriptions=subscriptions,
+            ring=ring,
         ),
     )
     message_claims = providers.Selector(
@@ -143,6 +159,16 @@ class Container(containers.DeclarativeContainer):
         django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
         memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryDeadLetters"), database=memory),
     )
+    schedules = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.schedules.DjangoSchedules")),
+        memory=providers.Singleton(_named("adapters.memory.schedules.InMemorySchedules"), now=now),
+    )
+    heartbeats = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.heartbeats.DjangoHeartbeats")),
+        memory=providers.Singleton(_named("adapters.memory.heartbeats.InMemoryHeartbeats"), now=now),
+    )
     release_thread: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
         django=providers.Object(_named("adapters.django_orm.tenant_session.close_connections")),
@@ -155,6 +181,7 @@ class Container(containers.DeclarativeContainer):
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
     worker_of = providers.Callable(_named("adapters.dramatiq_queue.worker_of"))
+    consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
     )

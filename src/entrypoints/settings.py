@@ -23,6 +23,8 @@ RATE_WINDOW_S_DEFAULT: Final = 60
 RATE_WINDOW_S_MAX: Final = 86_400
 KEEP_DELETED_DAYS_DEFAULT: Final = 90
 KEEP_DELETED_DAYS_MAX: Final = 36_500
+PURGE_EVERY_S_DEFAULT: Final = 3_600
+PURGE_EVERY_S_MAX: Final = 86_400
 SMTP_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 """By the way of TLS (RFC 8314, RFC 6409)."""
 PORT_MAX: Final = 65_535
@@ -71,6 +73,8 @@ class Settings:
     rate_window_s: int = RATE_WINDOW_S_DEFAULT
     keep_deleted_days: int = KEEP_DELETED_DAYS_DEFAULT
     """How long a deleted order can be restored, before a purge may remove what it says of persons."""
+    purge_every_s: int = PURGE_EVERY_S_DEFAULT
+    """Pause between two purges of the scheduler."""
     smtp_host: str = ""
     """Empty: no e-mail is sent."""
     smtp_port: int = SMTP_PORTS["starttls"]
@@ -150,6 +154,9 @@ class Settings:
                 "HOLDWATER_KEEP_DELETED_DAYS",
                 default=KEEP_DELETED_DAYS_DEFAULT,
                 maximum=KEEP_DELETED_DAYS_MAX,
+            ),
+            purge_every_s=_count(
+                env, "HOLDWATER_PURGE_EVERY_S", default=PURGE_EVERY_S_DEFAULT, maximum=PURGE_EVERY_S_MAX
             ),
             smtp_host=env.get("HOLDWATER_SMTP_HOST", ""),
             smtp_port=_count(env, "HOLDWATER_SMTP_PORT", default=SMTP_PORTS[smtp_tls], maximum=PORT_MAX),

@@ -33,6 +33,7 @@ from granian.server.mp import MPServer
 from application.ports.unit_of_work import StoreUnavailable
 from entrypoints import drain, logs
 from entrypoints.container import Container
+from entrypoints.heartbeat import Heart
 from entrypoints.limits import (
     CONNECTIONS_WAITING_MAX,
     DRAIN_NOTICE_S,
@@ -69,10 +70,18 @@ class _WorkerStart:
     def __call__(self) -> Callable[..., Any]:
         logs.configure(self.log_format, self.log_level)
         _die_with(self.server_pid)
-        signal.signal(_DRAIN_SIGNAL, _begin_drain)
         # By name, since nothing of the API may be loaded in the server's own process before it forks.
         application = importlib.import_module("entrypoints.django_site.wsgi").application
-        _check_isolation(importlib.import_module("entrypoints.rest_api.wiring").container())
+        container = importlib.import_module("entrypoints.rest_api.wiring").container()
+        _check_isolation(container)
+        heart = Heart(container, "web")
+
+        def begin_drain(signum: int, frame: FrameType | None) -> None:
+            drain.begin()
+            heart.ask_to_stop()
+
+        signal.signal(_DRAIN_SIGNAL, begin_drain)
+        heart.start()
         return application
 
 
@@ -162,10 +171,6 @@ def _require_free(host: str, port: int) -> None:
         raise SettingInvalid(
             f"can't listen on {host} port {port} ({error.strerror}); stop what listens there, or choose another --port"
         ) from None
-
-
-def _begin_drain(signum: int, frame: FrameType | None) -> None:
-    drain.begin()
 
 
 def _check_isolation(container: Container) -> None:

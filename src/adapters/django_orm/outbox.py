@@ -74,7 +74,8 @@ _LAG: Final = """
 SELECT consumer, count(*) FILTER (WHERE settled_at IS NULL AND parked_at IS NULL),
     extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE settled_at IS NULL AND parked_at IS NULL))
         ::float,
-    count(*) FILTER (WHERE parked_at IS NOT NULL), count(*) FILTER (WHERE settled_at IS NOT NULL)
+    count(*) FILTER (WHERE parked_at IS NOT NULL), extract(epoch FROM clock_timestamp() - min(parked_at))::float,
+    count(*) FILTER (WHERE settled_at IS NOT NULL)
 FROM message
 WHERE settled_at IS NULL OR settled_at > statement_timestamp() - interval '1 minute'
 GROUP BY consumer ORDER BY consumer
@@ -147,9 +148,12 @@ class DjangoBacklog:
                 pending=pending,
                 oldest_age_s=age,
                 parked=parked,
+                oldest_parked_age_s=parked_age,
                 settled_last_minute=settled,
             )
-            for consumer, pending, age, parked, settled in query_of_nobody(_LAG, alias=SYSTEM_ALIAS)
+            for consumer, pending, age, parked, parked_age, settled in query_of_nobody(
+                _LAG, alias=SYSTEM_ALIAS
+            )
         ]
 
 

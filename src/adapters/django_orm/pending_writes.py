@@ -59,6 +59,8 @@ class PendingWrites:
         self._saved: dict[int, Aggregate] = {}
         self._pending: dict[Key, _Write] = {}
         self._written_versions: dict[Key, int] = {}
+        self.has_messages = False
+        """Whether anything that was sent to be written is to be delivered."""
         self._has_savepoint = False
         self._was_refused = False
 
@@ -136,7 +138,9 @@ class PendingWrites:
             return []
         events = _new_events(writes)
         statements = [statement for write in writes for statement in write.statements]
-        statements += message_statements(self._context.tenant_id, events, self._subscriptions)
+        messages = message_statements(self._context.tenant_id, events, self._subscriptions)
+        statements += messages
+        self.has_messages = self.has_messages or bool(messages)
         if not self._has_savepoint:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
@@ -168,7 +172,7 @@ class PendingWrites:
         """Undo what was written, forget what was enlisted, and spend what was saved."""
         if self._has_savepoint:
             self._session.query(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        self._was_refused = False
+        self._was_refused = self.has_messages = False
         self._pending.clear()
         self._written_versions.clear()
         for aggregate in self._saved.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -37,9 +38,16 @@ class DjangoUnitOfWork:
     events: DjangoEventStore
     inbox: DjangoInbox
 
-    def __init__(self, context: CommandContext, *, subscriptions: Subscriptions = NOBODY_REACTS) -> None:
+    def __init__(
+        self,
+        context: CommandContext,
+        *,
+        subscriptions: Subscriptions = NOBODY_REACTS,
+        ring: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`ring` is called when messages have been committed."""
         self._context = context
-        self._subscriptions = subscriptions
+        self._subscriptions, self._ring = subscriptions, ring
         self._was_entered = False
         self._is_committed = False
         self._claimed: RequestKey | None = None
@@ -104,3 +112,5 @@ class DjangoUnitOfWork:
             raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
         self._writes.commit(() if self._settlement is None else (self._settlement,))
         self._is_committed = True
+        if self._writes.has_messages:
+            self._ring()

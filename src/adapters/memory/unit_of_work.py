@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -32,8 +33,11 @@ class InMemoryUnitOfWork:
         *,
         database: InMemoryDatabase,
         subscriptions: Subscriptions = NOBODY_REACTS,
+        ring: Callable[[], None] = lambda: None,
     ) -> None:
+        """`ring` is called when messages have been committed."""
         self._context, self._database, self._subscriptions = context, database, subscriptions
+        self._ring = ring
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -103,3 +107,5 @@ class InMemoryUnitOfWork:
         self._transaction.commit()
         self._committed = True
         self._writes.mark_stored()
+        if self._transaction.changes.messages:
+            self._ring()

@@ -159,6 +159,7 @@ def _body(notice: Notice) -> str:
     data = {
         "tenant_id": str(notice.tenant_id),
         "order_id": str(order.order_id),
+        "version": order.version,
         "reference": order.reference,
         "status": order.status,
         "total": str(order.total),

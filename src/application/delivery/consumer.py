@@ -8,7 +8,7 @@ from typing import Protocol
 
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import Message
-from application.ports.unit_of_work import UnitOfWork
+from application.ports.unit_of_work import CommandContext, UnitOfWork
 
 
 class Undeliverable(Exception):
@@ -38,3 +38,14 @@ class Consumer(Protocol):
     def record(self, event: RecordedEvent, uow: UnitOfWork) -> None:
         """The effect inside: what is saved commits together with the settlement, once (O3)."""
         ...
+
+
+def reaction_context(message: Message, event: RecordedEvent) -> CommandContext:
+    """What a consumer does is done by it, on account of the event, for the same request as the event."""
+    return CommandContext(
+        tenant_id=message.wake.tenant_id,
+        actor=message.wake.consumer,
+        correlation_id=event.correlation_id,
+        causation_id=str(event.event_id),
+        traceparent=event.traceparent,
+    )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from application.delivery.consumer import Consumer, TryAgainLater, Undeliverable
-from application.ports.event_store import RecordedEvent
+from application.delivery.consumer import Consumer, TryAgainLater, Undeliverable, reaction_context
 from application.ports.outbox import ClaimLost, Message, MessageClaims, Wake
-from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, StoreUnavailable
+from application.ports.unit_of_work import OpenUnitOfWork, StoreUnavailable
 
 MESSAGES_PER_WAKE_MAX: Final = 100
 """A key with more messages than this gives way to others; the relay wakes it again."""
@@ -50,7 +49,7 @@ class DrainKeyHandler:
         try:
             event = message.read_event()
             consumer.act(message, event)
-            with self.open_unit_of_work(_context(message, event)) as uow:
+            with self.open_unit_of_work(reaction_context(message, event)) as uow:
                 uow.inbox.settle(message)
                 consumer.record(event, uow)
         except StoreUnavailable:
@@ -87,14 +86,3 @@ class DrainKeyHandler:
             reason,
         )
         self.claims.park(message, error=reason)
-
-
-def _context(message: Message, event: RecordedEvent) -> CommandContext:
-    """What a consumer does is done by it, on account of the event, for the same request as the event."""
-    return CommandContext(
-        tenant_id=message.wake.tenant_id,
-        actor=message.wake.consumer,
-        correlation_id=event.correlation_id,
-        causation_id=str(event.event_id),
-        traceparent=event.traceparent,
-    )

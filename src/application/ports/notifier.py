@@ -50,9 +50,11 @@ class NoticeLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNotice:
-    """What an acknowledgement says of an order."""
+    """What a notice says of an order, as it was right after the event."""
 
     order_id: UUID
+    version: int
+    """Of the order after the event; notices of one order are told in its order."""
     reference: str | None
     """The caller's own number of the order."""
     status: str

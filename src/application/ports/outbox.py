@@ -104,6 +104,9 @@ class ConsumerLag:
     oldest_age_s: float | None
     """Age of the oldest pending one; None without any."""
     parked: int
+    """Dead letters."""
+    oldest_parked_age_s: float | None
+    """How long ago the first of the dead letters was given up; None without any."""
     settled_last_minute: int
 
 

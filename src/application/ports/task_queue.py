@@ -22,3 +22,15 @@ class TaskQueue(Protocol):
         Raises QueueUnavailable; some of the wakes may have been sent then.
         """
         ...
+
+
+class Bell(Protocol):
+    """How the relay hears at once that messages were committed. Rings may be lost: it looks by itself as well (O2)."""
+
+    def ring(self) -> None:
+        """Say so, after the commit. Neither waits nor fails."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when somebody rings, or rang since the last wait, or after `timeout_s` seconds."""
+        ...

@@ -20,7 +20,7 @@ SUB_COMMANDS: Final = (
     SubCommand(
         "down", "entrypoints.cli.running:down", "Stop the stack of this state directory; its data stays."
     ),
-    SubCommand("status", "entrypoints.cli.running:status", "Show what runs."),
+    SubCommand("status", "entrypoints.cli.status:status", "Show what runs, and how far it is."),
     SubCommand("demo", "entrypoints.cli.demo.command:demo", "Send 6,919 real purchases through the API."),
     SubCommand(
         "web", "entrypoints.cli.web:web", "Serve the API until SIGTERM, then finish what was accepted."
@@ -29,6 +29,11 @@ SUB_COMMANDS: Final = (
         "worker", "entrypoints.cli.worker:worker", "Handle messages until SIGTERM, then finish what runs."
     ),
     SubCommand("relay", "entrypoints.cli.worker:relay", "Wake workers for messages that are due."),
+    SubCommand(
+        "scheduler",
+        "entrypoints.cli.worker:scheduler",
+        "Do from time to time what no caller asks for, until SIGTERM.",
+    ),
     SubCommand("lag", "entrypoints.cli.delivery:lag", "Show what each consumer has before it."),
     SubCommand(
         "dead-letters",

@@ -1,11 +1,8 @@
-"""`down`, `status`, and where the running stack answers: needs neither Django nor the servers' own modules."""
+"""`down`, and where the running stack answers: needs neither Django nor the servers' own modules."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import typer
-from rich.table import Table
 
 from adapters.embedded.daemon import running_stack, stack_status, stop_stack
 from adapters.embedded.postgres_roles import DatabaseUrls
@@ -53,33 +50,3 @@ def down(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> No
         print_json(stopped=stopped)
     else:
         out.print("Stopped." if stopped else f"No stack runs on {state_dir}.")
-
-
-def status(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
-    """Show what runs; exit status 0 only if the stack is ready.
-
-    Example: holdwater status --json
-    """
-    found = stack_status(StateDirectory(state_dir))
-    if as_json:
-        print_json(
-            state=found.state,
-            url=found.url,
-            started_at=found.started_at,
-            processes=dict(found.processes),
-            redis=found.redis,
-            error=found.error,
-        )
-    else:
-        table = Table(title=f"{state_dir}: {found.state}", title_justify="left", show_header=True)
-        table.add_column("process")
-        table.add_column("pid", justify="right")
-        for name, pid in {"supervisor": found.supervisor_pid, **found.processes}.items():
-            table.add_row(name, str(pid) if pid else "not running")
-        out.print(table)
-        if found.url and found.is_running:
-            out.print(f"API {found.url}/v1   docs {found.url}/docs   redis {found.redis}")
-        if found.error:
-            out.print(found.error)
-    if found.state != "ready":
-        raise typer.Exit(1)

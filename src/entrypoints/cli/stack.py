@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final
 
 import typer
@@ -17,6 +18,7 @@ from adapters.embedded.ports import free_port, http_answers, port_is_free
 from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory, write_private_file
+from adapters.embedded.supervisor import USUAL_PATIENCE, Patience
 from application.access.access_desk import AccessDesk, IssueToken
 from application.access.authenticate import AuthenticateHandler
 from domain.access import NotAuthenticated
@@ -49,8 +51,13 @@ def running_service(
     workers: int | None,
     report: Callable[[str], None],
     handle_signals: bool,
+    processes: Mapping[str, int] = MappingProxyType({}),
+    patience: Patience = USUAL_PATIENCE,
 ) -> Iterator[tuple[EmbeddedStack, Service]]:
-    """Start the whole stack, ready for requests, and stop it at the end. `port` None takes a free one."""
+    """Start the whole stack, ready for requests, and stop it at the end. `port` None takes a free one.
+
+    `processes` says how many of a background role are started, if not one.
+    """
     settings = Settings.from_environment()
     state = StateDirectory(state_dir)
     if port is not None and not port_is_free(port):
@@ -74,6 +81,7 @@ def running_service(
         redis_url=settings.redis_url or None,
         handle_signals=handle_signals,
         report=report,
+        patience=patience,
     ) as stack:
         environment = variables_of(stack.urls, stack.redis_url, state.secrets().django_secret_key)
         if workers is not None:
@@ -83,17 +91,13 @@ def running_service(
         port = port or free_port()
         url = f"http://127.0.0.1:{port}"
         # First those that nobody waits for: they load while web does, and end after it.
-        if external is not None and not settings.database_system_url:
-            report("DATABASE_SYSTEM_URL is not set: no worker is started, and messages wait for one")
-            roles: tuple[str, ...] = ()
-        else:
-            roles = ("worker", "relay") if stack.redis_url else ("worker",)
-        for role in roles:
-            stack.run_command(
-                role,
-                [sys.executable, "-m", "entrypoints.cli.main", role],
-                env=child_environment(environment),
-            )
+        for role in _background_roles(settings, stack, report):
+            for number in range(1, processes.get(role, 1) + 1):
+                stack.run_command(
+                    role if number == 1 else f"{role}-{number}",
+                    [sys.executable, "-m", "entrypoints.cli.main", role],
+                    env=child_environment(environment),
+                )
         stack.run_command(
             "web",
             [sys.executable, "-m", "entrypoints.cli.main", "web", "--port", str(port)],
@@ -104,6 +108,21 @@ def running_service(
         token = _development_token(state, container.access_desk(), container.authenticate())
         stack.mark_ready(url)
         yield stack, Service(url=url, token=token, desk=container.access_desk())
+
+
+def _background_roles(
+    settings: Settings, stack: EmbeddedStack, report: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Those that find a database login of their own; the others are named."""
+    is_ours = not settings.database_url
+    if not is_ours and not settings.database_system_url:
+        report("DATABASE_SYSTEM_URL is not set: no worker is started, and messages wait for one")
+        return ()
+    delivering = ("worker", "relay") if stack.redis_url else ("worker",)
+    if not is_ours and not settings.database_purge_url:
+        report("DATABASE_PURGE_URL is not set: no scheduler is started, and nothing is purged")
+        return delivering
+    return (*delivering, "scheduler")
 
 
 @contextmanager

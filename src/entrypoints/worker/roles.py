@@ -1,24 +1,30 @@
-"""What `holdwater worker` and `holdwater relay` run."""
+"""What `holdwater worker`, `holdwater relay` and `holdwater scheduler` run."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
+from application.upkeep.run_due_job import RunDueJobHandler
 from entrypoints.container import Container
+from entrypoints.worker.jobs import jobs_of
 from entrypoints.worker.rounds import run_rounds
 
 RELAY_POLL_S: Final = 0.25
+RELAY_REST_S: Final = 0.02
+"""Between two rounds, however often the bell rings: so that a round finds several keys when there are many."""
+SCHEDULER_POLL_S: Final = 1.0
 WORKER_STOP_MS: Final = 20_000
 """How long running tasks may take to finish after SIGTERM; a claim that is left behind runs out."""
 
 
 def run_relay(container: Container, stop: threading.Event) -> None:
-    """Wake workers over the broker until told to stop."""
-    queue = container.task_queue()
+    """Wake workers over the broker until told to stop; who commits messages rings for the next round."""
+    queue, bell = container.task_queue(), container.bell()
     try:
-        _relay(RelayHandler(container.backlog(), queue), stop)
+        _relay(RelayHandler(container.backlog(), queue), stop, idle=bell.wait)
     finally:
         queue.close()
 
@@ -41,5 +47,24 @@ def run_worker(container: Container, stop: threading.Event) -> None:
         own_queue.close()
 
 
-def _relay(relay: RelayHandler, stop: threading.Event) -> None:
-    run_rounds(lambda: relay.handle() == WAKES_PER_ROUND_MAX, stop=stop, idle_s=RELAY_POLL_S)
+def run_scheduler(container: Container, stop: threading.Event) -> None:
+    """Run jobs that are due until told to stop; then the job that runs is finished, or left to its lease."""
+    handler = RunDueJobHandler(container.schedules(), jobs_of(container))
+    planned = False
+
+    def do_round() -> bool:
+        nonlocal planned
+        if not planned:
+            handler.plan()
+            planned = True
+        return handler.handle()
+
+    run_rounds(do_round, stop=stop, idle_s=SCHEDULER_POLL_S)
+
+
+def _relay(relay: RelayHandler, stop: threading.Event, idle: Callable[[float], object] | None = None) -> None:
+    def rest(idle_s: float) -> None:
+        if not stop.wait(RELAY_REST_S):
+            (idle or stop.wait)(idle_s)
+
+    run_rounds(lambda: relay.handle() == WAKES_PER_ROUND_MAX, stop=stop, idle_s=RELAY_POLL_S, idle=rest)

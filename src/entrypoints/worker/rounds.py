@@ -14,13 +14,21 @@ from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 
 AWAY_WAIT_S_FIRST: Final = 0.1
-AWAY_WAIT_S_MAX: Final = 2.0
+AWAY_WAIT_S_MAX: Final = 1.0
 
 _log: Final = logging.getLogger("holdwater.delivery")
 
 
-def run_rounds(do_round: Callable[[], bool], *, stop: threading.Event, idle_s: float) -> None:
+def run_rounds(
+    do_round: Callable[[], bool],
+    *,
+    stop: threading.Event,
+    idle_s: float,
+    idle: Callable[[float], object] | None = None,
+) -> None:
     """Call `do_round` until `stop` is set: at once again if it returns true, else after `idle_s` seconds.
+
+    `idle` waits so long, or less if there is reason to; without one nothing ends the wait but `stop`.
 
     While PostgreSQL or the broker is away it is called after growing waits of at most AWAY_WAIT_S_MAX seconds.
     """
@@ -31,14 +39,36 @@ def run_rounds(do_round: Callable[[], bool], *, stop: threading.Event, idle_s: f
         except (StoreUnavailable, QueueUnavailable, TransactionConflict) as error:
             if not wait_s:
                 _log.warning("%s", error)
-            wait_s = min(max(AWAY_WAIT_S_FIRST, 2 * wait_s), AWAY_WAIT_S_MAX)
+            wait_s = _longer(wait_s)
             stop.wait(wait_s)
             continue
         if wait_s:
             _log.warning("back at work")
             wait_s = 0.0
         if not goes_on:
-            stop.wait(idle_s)
+            (idle or stop.wait)(idle_s)
+
+
+def holds(check: Callable[[], object], *, stop: threading.Event) -> bool:
+    """Call `check` until it returns, which it does not while PostgreSQL is away; false if told to stop before.
+
+    Whatever else it raises is raised here.
+    """
+    wait_s = 0.0
+    while not stop.wait(wait_s):
+        try:
+            check()
+        except StoreUnavailable as error:
+            if not wait_s:
+                _log.warning("%s", error)
+            wait_s = _longer(wait_s)
+        else:
+            return True
+    return False
+
+
+def _longer(wait_s: float) -> float:
+    return min(max(AWAY_WAIT_S_FIRST, 2 * wait_s), AWAY_WAIT_S_MAX)
 
 
 @contextmanager

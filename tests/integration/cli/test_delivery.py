@@ -70,6 +70,12 @@ def order(stack: Stack, email: str) -> None:
     post(stack, "/v1/orders", body, email)
 
 
+def status(stack: Stack) -> dict[str, Any]:
+    """What `status` knows."""
+    known: dict[str, Any] = stack.holdwater("status", "--json").json
+    return known
+
+
 def wait_until_settled(stack: Stack) -> dict[str, Any]:
     """Until nothing is pending; the lag then."""
     deadline = time.monotonic() + WAIT_S_MAX
@@ -94,8 +100,7 @@ def test_the_stack_delivers_and_shows_what_it_could_not(tmp_path: Path, mailbox:
     assert up.status == 0, up.stderr
     try:
         stack = Stack(state_dir, up.json["url"], up.json["token"])
-        processes = stack.holdwater("status", "--json").json["processes"]
-        assert {"worker", "relay", "web"} <= set(processes)
+        assert {"worker", "relay", "scheduler", "web"} <= set(status(stack)["processes"])
         post(stack, "/v1/products", {"sku": "TEA-1", "name": "Tea"}, "tea")
         for email in ("ada@example.org", "nobody@example.org", "bob@example.org"):
             order(stack, email)
@@ -105,10 +110,24 @@ def test_the_stack_delivers_and_shows_what_it_could_not(tmp_path: Path, mailbox:
         listed = stack.holdwater("dead-letters", "list", "--tenant", TENANT, "--json").json["dead_letters"]
         (letter,) = listed
         assert "the server answered 550 to the recipient" in letter["error"]
+        known = status(stack)
+        assert known["oldest_unsent_s"] is None
+        assert known["oldest_dead_letter_s"] >= 0
+        assert {seen["role"] for seen in known["roles"] if seen["alive"]} == {
+            "relay",
+            "scheduler",
+            "web",
+            "worker",
+        }
+        assert {(job["job"], job["error"], job["ended_ago_s"] is None) for job in known["jobs"]} == {
+            ("forget-lost-processes", "", False),
+            ("purge", "", False),
+        }
         box.refuses_nobody = False
         replayed = stack.holdwater("dead-letters", "replay", letter["id"], "--tenant", TENANT)
         assert replayed.status == 0, replayed.stderr
         assert wait_until_settled(stack)["parked"] == 0
+        assert status(stack)["oldest_dead_letter_s"] is None
         assert "nobody@example.org" in box.recipients
         again = stack.holdwater("dead-letters", "replay", letter["id"], "--tenant", TENANT)
         assert again.status != 0

@@ -19,7 +19,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 """
 
 
-@pytest.mark.parametrize("args", [("--help",), ("status",), ("down",)], ids=" ".join)
+@pytest.mark.parametrize("args", [("--help",), ("down",)], ids=" ".join)
 def test_what_needs_no_framework_imports_none(args: tuple[str, ...], tmp_path: Path) -> None:
     ended = holdwater(*args, env={"HOLDWATER_STATE_DIR": str(tmp_path / "var")}, program=SHOW_IMPORTS)
     imported = ended.stderr.split()

@@ -5,29 +5,36 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connections
 
 from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
+from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
+from adapters.django_orm.schedules import DjangoSchedules
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.event_store_contract import EventStoreContract
+from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -92,6 +99,12 @@ def pass_time(tenant_id: UUID, delta: timedelta) -> None:
         )
 
 
+def as_owner(sql: str, **params: Any) -> None:
+    """Change rows behind the adapters' backs."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql, params)
+
+
 class TestUnitOfWork(DjangoBinding, UnitOfWorkContract): ...
 
 
@@ -115,8 +128,8 @@ class TestIdempotency(DjangoBinding, IdempotencyContract): ...
 
 class TestOutbox(DjangoBinding, OutboxContract):
     @pytest.fixture
-    def open_unit_of_work(self) -> OpenUnitOfWork:
-        return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS)
+    def open_unit_of_work(self, rings: list[None]) -> OpenUnitOfWork:
+        return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS, ring=lambda: rings.append(None))
 
     @pytest.fixture
     def claims(self, database_urls: object) -> MessageClaims:
@@ -151,6 +164,28 @@ class TestPurge(DjangoBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database_urls: object) -> OpenPurge:
         return DjangoPurge
+
+
+class TestSchedules(DjangoBinding, SchedulesContract):
+    @pytest.fixture
+    def schedules(self, database_urls: object) -> Schedules:
+        return DjangoSchedules()
+
+    @pytest.fixture
+    def pass_time(self) -> Callable[[timedelta], None]:
+        return lambda delta: as_owner(
+            "UPDATE schedule SET due_at = due_at - %(by)s, leased_until = leased_until - %(by)s", by=delta
+        )
+
+
+class TestHeartbeats(DjangoBinding, HeartbeatsContract):
+    @pytest.fixture
+    def heartbeats(self, database_urls: object) -> Heartbeats:
+        return DjangoHeartbeats()
+
+    @pytest.fixture
+    def pass_time(self) -> Callable[[timedelta], None]:
+        return lambda delta: as_owner("UPDATE role_process SET seen_at = seen_at - %(by)s", by=delta)
 
 
 class TestReadModels(DjangoBinding, ReadModelsContract): ...

@@ -42,6 +42,8 @@ EXEMPT = {
     "StoredEvent": "the log is never changed; deletions are events in it",
     "IdempotencyRecord": "expires by itself, and names no row",
     "Message": "is settled, and removed when that was long ago; what it says stands in the log",
+    "Schedule": "when the service does its own work; no tenant's data",
+    "RoleProcess": "which processes live; no tenant's data",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""

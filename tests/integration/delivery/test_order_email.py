@@ -9,12 +9,14 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 import pytest
 from aiosmtpd.controller import Controller
 from django.db import connections
 
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters
 from adapters.embedded.ports import free_port
+from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.thread_queue import ThreadQueue
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.relay import RelayHandler
@@ -36,6 +38,8 @@ class Mailbox:
         self.port = port
         self.mails: list[EmailMessage] = []
         self.answer = "250 OK"
+        self.look: Callable[[], object] = lambda: None
+        """Called while a mail is being taken."""
         self._controller: Controller | None = None
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
@@ -46,6 +50,7 @@ class Mailbox:
         return self.answer
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802
+        self.look()
         self.mails.append(message_from_bytes(envelope.content, _class=EmailMessage, policy=policy.default))
         return "250 taken"
 
@@ -130,6 +135,29 @@ def test_an_order_is_acknowledged_once(customer: Customer, mailbox: Mailbox) -> 
     body = mail.get_content()
     assert f"2 x {customer.product.sku} at 4.20 EUR" in body
     assert "Total: 8.40 EUR" in body
+
+
+@pytest.mark.promise("O5")
+def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(
+    customer: Customer, mailbox: Mailbox, database_urls: DatabaseUrls
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        connection = psycopg2.connect(database_urls.superuser_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*), count(xact_start) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            seen.extend(cursor.fetchall())
+        connection.close()
+
+    mailbox.look = look
+    assert customer.work(customer.order()) == 1
+    ((sessions, transactions),) = seen
+    assert sessions > 0
+    assert transactions == 0
 
 
 def test_an_order_without_an_address_is_not_acknowledged(customer: Customer, mailbox: Mailbox) -> None:

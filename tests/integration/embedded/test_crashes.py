@@ -14,7 +14,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from adapters.embedded import supervisor as supervisor_module
 from adapters.embedded.child_process import Account, unprivileged_account
 from adapters.embedded.daemon import running_stack, stack_status, stop_stack
 from adapters.embedded.errors import EmbeddedServiceError, StopRequested
@@ -22,6 +21,7 @@ from adapters.embedded.parent_guard import ParentGuard
 from adapters.embedded.processes import identity, postgres_processes
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory
+from adapters.embedded.supervisor import Patience
 from integration.embedded.conftest import (
     PATIENCE_S,
     PROGRAM,
@@ -40,6 +40,7 @@ pytestmark = pytest.mark.timeout(180)
 StartInBackground = Callable[..., subprocess.Popen[bytes]]
 
 # A command that ignores SIGTERM and has a child that does the same: the worst that a web server could be.
+QUICK = Patience(back_off_max_s=0.05)
 STUBBORN = (
     "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); time.sleep(1000)"
 )
@@ -169,12 +170,55 @@ class TestAChildIsKilled:
         kill(leader)
         eventually(lambda: not any(identity(pid) for pid in first), "an orphan lives on")
 
-    def test_one_that_keeps_dying_stops_the_stack_and_says_why(
-        self, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(supervisor_module, "BACK_OFF_MAX_S", 0.05)
+    def test_one_that_needs_another_does_not_keep_that_from_coming_back(self, state: StateDirectory) -> None:
+        database_is_looked_at = threading.Event()
+        database_is_looked_at.set()
+        faults: list[BaseException] = []
+
+        def kill_both(stack: EmbeddedStack) -> None:
+            try:
+                web, database = stack.pids["web"], stack.pids["postgres"]
+                database_is_looked_at.clear()
+                kill(web)
+                eventually(lambda: stack.pids.get("web", web) != web, "web is not started again")
+                kill(database)
+                database_is_looked_at.set()
+                eventually(lambda: stack.pids.get("postgres", database) != database, "no restart")
+                eventually(lambda: _answers(stack.urls.owner_url), "PostgreSQL doesn't answer")
+            except BaseException as error:  # noqa: BLE001 - the test's own thread tells of it
+                faults.append(error)
+            finally:
+                stack.request_stop()
+
+        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
+            stack.run_command(
+                "web",
+                ["sleep", "1000"],
+                is_ready=lambda: database_is_looked_at.is_set() and _answers(stack.urls.owner_url),
+            )
+            killer = threading.Thread(target=kill_both, args=(stack,))
+            killer.start()
+            stack.run_until_stopped()
+            killer.join(PATIENCE_S)
+        assert faults == []
+
+    def test_one_that_does_not_get_ready_again_counts_as_dead(self, state: StateDirectory) -> None:
+        tries: list[None] = []
+
+        def is_ready() -> bool:
+            tries.append(None)
+            return len(tries) == 1
+
+        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
+            stack.run_command("web", ["sleep", "1000"], is_ready=is_ready, ready_timeout_s=0.3)
+            kill(stack.pids["web"])
+            with pytest.raises(EmbeddedServiceError, match=r"web died 6 times(.|\n)*wasn't ready within"):
+                stack.run_until_stopped()
+        assert processes_about(str(state.path)) == {}
+
+    def test_one_that_keeps_dying_stops_the_stack_and_says_why(self, state: StateDirectory) -> None:
         program = "import time; time.sleep(0.1); raise SystemExit('no luck today')"
-        with EmbeddedStack(state, with_redis=False) as stack:
+        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
             stack.run_command("web", [sys.executable, "-c", program])
             with pytest.raises(EmbeddedServiceError, match=r"web died 6 times(.|\n)*no luck today"):
                 stack.run_until_stopped()

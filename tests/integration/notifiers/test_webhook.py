@@ -126,6 +126,7 @@ class TestARequest:
             "data": {
                 "tenant_id": str(notice.tenant_id),
                 "order_id": str(notice.order.order_id),
+                "version": 1,
                 "reference": "Grün 茶",
                 "status": "pending",
                 "total": "13.40",

@@ -13,10 +13,9 @@ from adapters.memory.database import InMemoryDatabase
 from adapters.memory.notifier import InMemoryNotifier
 from adapters.memory.outbox import InMemoryDeadLetters, InMemoryMessageClaims
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
-from application.delivery.consumer import Undeliverable
 from application.delivery.drain_key import DrainKeyHandler
 from application.orders.acknowledge_order import TRY_AGAIN_AFTER, AcknowledgeOrder
-from application.ports.outbox import Message, Wake
+from application.ports.outbox import Wake
 from application.subscriptions import ORDER_EMAIL, reactions_of
 from builders import NOON, a_context, a_product, an_order
 from domain.money import Money
@@ -37,7 +36,7 @@ class Shop:
         )
         self.drain = DrainKeyHandler(
             InMemoryMessageClaims(self.database),
-            {ORDER_EMAIL: AcknowledgeOrder(notifier)},
+            {ORDER_EMAIL: AcknowledgeOrder(notifier, self.open_unit_of_work)},
             self.open_unit_of_work,
         )
 
@@ -105,15 +104,16 @@ def test_a_refusal_is_a_dead_letter_at_once() -> None:
     assert "no such address" in error
 
 
-def test_another_event_is_not_acknowledged() -> None:
-    shop = Shop(InMemoryNotifier())
-    order = shop.order()
-    order.cancel(reason="r", at=NOON)
+@pytest.mark.promise("O4")
+def test_what_follows_is_told_in_order_each_as_the_order_was_then() -> None:
+    notifier = InMemoryNotifier()
+    shop = Shop(notifier)
+    order = shop.order(email="ada@example.org")
     with shop.open_unit_of_work(shop.context) as uow:
-        uow.orders.save(order)
-        uow.flush()
-        cancelled = uow.events.stream(order.id)[1]
-    wake = Wake(shop.context.tenant_id, ORDER_EMAIL, order.id)
-    message = Message(cancelled.event_id, wake, 2, 1, 1, lambda: cancelled)
-    with pytest.raises(Undeliverable, match=r"order\.cancelled"):
-        AcknowledgeOrder(InMemoryNotifier()).act(message, cancelled)
+        stored = uow.orders.get(order.id)
+        stored.cancel(reason="r", at=NOON)
+        uow.orders.save(stored)
+    assert shop.work(order) == 2
+    told = [(notice.kind, notice.order.version, notice.order.status) for notice in notifier.taken]
+    assert told == [("order.placed", 1, "pending"), ("order.cancelled", 2, "cancelled")]
+    assert {notice.recipient for notice in notifier.taken} == {"ada@example.org"}

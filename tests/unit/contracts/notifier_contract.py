@@ -24,6 +24,7 @@ def a_notice(**changes: Any) -> Notice:
     """An acknowledgement of an order with two lines."""
     order: dict[str, Any] = {
         "order_id": new_id(),
+        "version": 1,
         "reference": "PO-7",
         "status": "pending",
         "total": Money(1_340, "EUR"),

@@ -52,6 +52,11 @@ class OutboxContract(StoreBinding):
         raise NotImplementedError("the binding must override dead_letters")
 
     @pytest.fixture
+    def rings(self) -> list[None]:
+        """One entry for each ring of the units of work that the binding opens."""
+        return []
+
+    @pytest.fixture
     def pass_time(self) -> PassTime:
         """`pass_time(tenant_id, delta)` lets that much time pass for the tenant's messages."""
         raise NotImplementedError("the binding must override pass_time")
@@ -69,6 +74,25 @@ class OutboxContract(StoreBinding):
         recorded = mail.read_event()
         assert isinstance(recorded.event, ProductCreated)
         assert (recorded.stream_id, recorded.version) == (product.id, 1)
+
+    @pytest.mark.promise("O1")
+    def test_rings_once_messages_are_committed(self, store: Store, rings: list[None]) -> None:
+        product = a_product()
+        with store.transaction() as uow:
+            save_in(uow, product)
+            uow.flush()
+            assert rings == []
+        assert rings == [None]
+        with rolled_back(store.transaction()) as uow:
+            save_in(uow, a_product())
+            uow.flush()
+        with store.transaction() as uow:
+            save_in(uow, a_product())
+            uow.flush()
+            uow.discard_writes()
+        with store.transaction() as uow:
+            uow.products.get(product.sku)
+        assert rings == [None]
 
     @pytest.mark.promise("O1", "L1")
     def test_writes_none_for_what_was_rolled_back_or_discarded(

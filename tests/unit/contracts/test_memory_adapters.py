@@ -10,20 +10,25 @@ import pytest
 
 from adapters.memory.access import InMemoryAccessAdministration, InMemoryAccessTokens
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.heartbeats import InMemoryHeartbeats
 from adapters.memory.notifier import InMemoryNotifier
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
+from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
+from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.event_store_contract import EventStoreContract
+from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.notifier_contract import NotifierContract, a_notice
 from unit.contracts.order_repository_contract import OrderRepositoryContract
@@ -32,6 +37,7 @@ from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -106,8 +112,13 @@ class TestIdempotency(MemoryBinding, IdempotencyContract): ...
 
 class TestOutbox(MemoryBinding, OutboxContract):
     @pytest.fixture
-    def open_unit_of_work(self, database: InMemoryDatabase) -> OpenUnitOfWork:
-        return functools.partial(InMemoryUnitOfWork, database=database, subscriptions=REACTIONS)
+    def open_unit_of_work(self, database: InMemoryDatabase, rings: list[None]) -> OpenUnitOfWork:
+        return functools.partial(
+            InMemoryUnitOfWork,
+            database=database,
+            subscriptions=REACTIONS,
+            ring=lambda: rings.append(None),
+        )
 
     @pytest.fixture
     def claims(self, database: InMemoryDatabase) -> MessageClaims:
@@ -142,6 +153,26 @@ class TestPurge(MemoryBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
         return functools.partial(InMemoryPurge, database=database)
+
+
+class TestSchedules(MemoryBinding, SchedulesContract):
+    @pytest.fixture
+    def schedules(self, clock: SettableClock) -> Schedules:
+        return InMemorySchedules(now=clock)
+
+    @pytest.fixture
+    def pass_time(self, clock: SettableClock) -> Callable[[timedelta], None]:
+        return clock.advance
+
+
+class TestHeartbeats(MemoryBinding, HeartbeatsContract):
+    @pytest.fixture
+    def heartbeats(self, clock: SettableClock) -> Heartbeats:
+        return InMemoryHeartbeats(now=clock)
+
+    @pytest.fixture
+    def pass_time(self, clock: SettableClock) -> Callable[[timedelta], None]:
+        return clock.advance
 
 
 class TestReadModels(MemoryBinding, ReadModelsContract): ...

@@ -37,6 +37,7 @@ _APP_RIGHTS: Final = {
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
     "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, error, parked_at, settled_at)",
+    "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
 }
 _SYSTEM_RIGHTS: Final = {
@@ -49,6 +50,7 @@ _SYSTEM_RIGHTS: Final = {
     "event": "SELECT",
     "idempotency_record": "SELECT",
     "message": "SELECT, UPDATE (wake_at)",
+    "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
 }
 _PURGE_RIGHTS: Final = {

@@ -8,6 +8,7 @@ from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
+from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
     "AccessToken",
@@ -16,6 +17,8 @@ __all__ = [
     "Order",
     "OrderLine",
     "Product",
+    "RoleProcess",
+    "Schedule",
     "StockItem",
     "StockReservation",
     "StoredEvent",

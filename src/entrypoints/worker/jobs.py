@@ -1,0 +1,40 @@
+"""What the scheduler does, and how often: the one table of all jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from application.ports.heartbeats import LOST_SHOWN_FOR
+from application.ports.schedules import Plan
+from application.upkeep.run_due_job import Job
+from domain.retention import RetentionPolicy
+from entrypoints.container import Container
+
+PURGE_LEASE: Final = timedelta(minutes=30)
+"""Longer than the bounds of one purge allow it to take."""
+FORGET_EVERY: Final = timedelta(minutes=10)
+FORGET_LEASE: Final = timedelta(minutes=1)
+
+
+def jobs_of(container: Container) -> dict[str, Job]:
+    """Each job by its name, which is its row's key in the database."""
+    settings, heartbeats = container.settings(), container.heartbeats()
+
+    def purge() -> bool:
+        """Expired request keys (H11), settled messages, orders deleted long ago (D7)."""
+        policy = RetentionPolicy(timedelta(days=settings.keep_deleted_days))
+        return not container.purge_deleted().handle(policy).is_complete
+
+    def forget_lost_processes() -> bool:
+        heartbeats.forget(LOST_SHOWN_FOR)
+        return False
+
+    return {
+        "purge": Job(
+            plan=Plan(every=timedelta(seconds=settings.purge_every_s), lease=PURGE_LEASE), run=purge
+        ),
+        "forget-lost-processes": Job(
+            plan=Plan(every=FORGET_EVERY, lease=FORGET_LEASE), run=forget_lost_processes
+        ),
+    }
