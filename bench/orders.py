@@ -36,6 +36,7 @@ from entrypoints.settings import RATE_LIMIT_MAX, Settings
 from shared.arguments import parse
 from shared.crew import ask, crew
 from shared.http_load import NAME, Round, Target, post_rounds
+from shared.machine import Bystanders
 
 CLIENTS: Final = 2
 CONNECTIONS: Final = 8
@@ -77,7 +78,8 @@ _LEFT_BEHIND: Final = (
 class OrdersResult:
     """Orders a second of each arm, round by round; how ours compares, as the median of the rounds' own ratios.
 
-    `client_cores` is how much of a core the clients took. `missed_goals` says which ratio is below its goal;
+    `client_cores` is how much of a core the clients took, `cores_of_others` what processes beside the benchmark took;
+    `warning` says if that was too much. `missed_goals` says which ratio is below its goal;
     `failures`, what was not stored as it was answered.
     """
 
@@ -91,6 +93,8 @@ class OrdersResult:
     p50_ms: dict[str, float]
     p99_ms: dict[str, float]
     client_cores: float
+    cores_of_others: float | None
+    warning: str | None
     of_bare: float
     missed_goals: list[str]
     failures: list[str]
@@ -137,7 +141,8 @@ def run(
     rounds_of: dict[str, list[Round]] = {OURS: [], BARE: []}
     rates: dict[str, list[float]] = {arm: [] for arm in rounds_of}
     posted = dict.fromkeys(rounds_of, 0)
-    began = cpu_s = 0.0
+    bystanders = Bystanders()
+    loaded_s = cpu_s = 0.0
     with ExitStack() as stack:
         owner = stack.enter_context(closing(psycopg2.connect(settings.database_owner_url)))
         owner.autocommit = True
@@ -155,21 +160,21 @@ def run(
             for arm, port in targets.items()
         }
         for number in range(rounds + 1):
-            if number == 1:
-                began = time.perf_counter()
             for arm, clients in crews.items():
+                bystanders.look()
                 started = time.perf_counter()
                 seconds = round_s if number else min(WARM_UP_S, round_s)
                 done = [Round.of_line(line) for line in ask(clients, str(seconds))]
                 orders = sum(len(part.latencies_s) for part in done)
-                rate = orders / (time.perf_counter() - started)
+                took_s = time.perf_counter() - started
+                rate = orders / took_s
                 posted[arm] += orders
                 if number:
                     rounds_of[arm] += done
                     rates[arm].append(rate)
+                    loaded_s += took_s
                     cpu_s += sum(part.cpu_s for part in done)
                     report(f"round {number}/{rounds} {arm}: {rate:,.0f} orders/s")
-        took_s = time.perf_counter() - began
         failures = list(_failures(owner, tenant_id, posted))
         server = f"PostgreSQL {owner.server_version // 10_000}.{owner.server_version % 10_000}"
     of_bare = median(mine / other for mine, other in zip(rates[OURS], rates[BARE], strict=True))
@@ -187,7 +192,9 @@ def run(
         medians={arm: median(values) for arm, values in rates.items()},
         p50_ms={arm: cuts[49] for arm, cuts in percentiles.items()},
         p99_ms={arm: cuts[98] for arm, cuts in percentiles.items()},
-        client_cores=cpu_s / took_s,
+        client_cores=cpu_s / loaded_s,
+        cores_of_others=bystanders.cores,
+        warning=bystanders.warning,
         of_bare=of_bare,
         missed_goals=[f"ours is {of_bare:.2f} of the bare create, the goal is {GOAL_OF_BARE}"]
         if of_bare < GOAL_OF_BARE
@@ -349,8 +356,8 @@ def main(arguments: Sequence[str]) -> None:
         print(result.to_json())
     else:
         Console().print(result.to_table())
-    if result.missed_goals:
-        print("; ".join(result.missed_goals), file=sys.stderr)
+    for notice in (*result.missed_goals, *([result.warning] if result.warning else [])):
+        print(notice, file=sys.stderr)
     if result.failures:
         sys.exit("; ".join(result.failures))
 
