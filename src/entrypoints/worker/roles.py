@@ -32,7 +32,7 @@ def run_relay(container: Container, stop: threading.Event) -> None:
 def run_worker(container: Container, stop: threading.Event) -> None:
     """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
     handle, threads = container.drain_key().handle, container.settings().worker_threads
-    if container.settings().redis_url:
+    if container.settings().broker_url:
         queue = container.task_queue()
         worker = container.worker_of(queue, handle, threads=threads)
         worker.start()

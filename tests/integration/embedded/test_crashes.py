@@ -26,6 +26,7 @@ from integration.embedded.conftest import (
     PATIENCE_S,
     PROGRAM,
     all_pids,
+    answers,
     assert_shared_memory_is_freed,
     eventually,
     kill,
@@ -40,7 +41,6 @@ pytestmark = pytest.mark.timeout(180)
 StartInBackground = Callable[..., subprocess.Popen[bytes]]
 
 # A command that ignores SIGTERM and has a child that does the same: the worst that a web server could be.
-QUICK = Patience(back_off_max_s=0.05)
 STUBBORN = (
     "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); time.sleep(1000)"
 )
@@ -140,7 +140,7 @@ class TestAChildIsKilled:
         assert first is not None
         kill(first)
         eventually(_is_replaced(state, "postgres", first), "no restart")
-        eventually(lambda: _answers(urls.owner_url), "PostgreSQL doesn't answer")
+        eventually(lambda: answers(urls.owner_url), "PostgreSQL doesn't answer")
         assert query(urls.owner_url, "SELECT answer FROM kept") == [(1,)]
         busy.join(PATIENCE_S)
         assert not busy.is_alive()
@@ -170,55 +170,9 @@ class TestAChildIsKilled:
         kill(leader)
         eventually(lambda: not any(identity(pid) for pid in first), "an orphan lives on")
 
-    def test_one_that_needs_another_does_not_keep_that_from_coming_back(self, state: StateDirectory) -> None:
-        database_is_looked_at = threading.Event()
-        database_is_looked_at.set()
-        faults: list[BaseException] = []
-
-        def kill_both(stack: EmbeddedStack) -> None:
-            try:
-                web, database = stack.pids["web"], stack.pids["postgres"]
-                database_is_looked_at.clear()
-                kill(web)
-                eventually(lambda: stack.pids.get("web", web) != web, "web is not started again")
-                kill(database)
-                database_is_looked_at.set()
-                eventually(lambda: stack.pids.get("postgres", database) != database, "no restart")
-                eventually(lambda: _answers(stack.urls.owner_url), "PostgreSQL doesn't answer")
-            except BaseException as error:  # noqa: BLE001 - the test's own thread tells of it
-                faults.append(error)
-            finally:
-                stack.request_stop()
-
-        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
-            stack.run_command(
-                "web",
-                ["sleep", "1000"],
-                is_ready=lambda: database_is_looked_at.is_set() and _answers(stack.urls.owner_url),
-            )
-            killer = threading.Thread(target=kill_both, args=(stack,))
-            killer.start()
-            stack.run_until_stopped()
-            killer.join(PATIENCE_S)
-        assert faults == []
-
-    def test_one_that_does_not_get_ready_again_counts_as_dead(self, state: StateDirectory) -> None:
-        tries: list[None] = []
-
-        def is_ready() -> bool:
-            tries.append(None)
-            return len(tries) == 1
-
-        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
-            stack.run_command("web", ["sleep", "1000"], is_ready=is_ready, ready_timeout_s=0.3)
-            kill(stack.pids["web"])
-            with pytest.raises(EmbeddedServiceError, match=r"web died 6 times(.|\n)*wasn't ready within"):
-                stack.run_until_stopped()
-        assert processes_about(str(state.path)) == {}
-
     def test_one_that_keeps_dying_stops_the_stack_and_says_why(self, state: StateDirectory) -> None:
         program = "import time; time.sleep(0.1); raise SystemExit('no luck today')"
-        with EmbeddedStack(state, with_redis=False, patience=QUICK) as stack:
+        with EmbeddedStack(state, with_redis=False, patience=Patience(back_off_max_s=0.05)) as stack:
             stack.run_command("web", [sys.executable, "-c", program])
             with pytest.raises(EmbeddedServiceError, match=r"web died 6 times(.|\n)*no luck today"):
                 stack.run_until_stopped()
@@ -253,7 +207,7 @@ class TestASignal:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as supervisor:
             eventually(lambda: stack_status(state).state == "ready")
             supervisor.send_signal(signal.SIGHUP)
-            eventually(lambda: _answers(running_stack(state).urls.app_url))
+            eventually(lambda: answers(running_stack(state).urls.app_url))
             assert supervisor.poll() is None
             supervisor.terminate()
             assert supervisor.wait(PATIENCE_S) == 0
@@ -418,10 +372,3 @@ def _query_until_it_breaks(url: str) -> None:
 def _is_busy(url: str) -> bool:
     active = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%AS busy%'"
     return len(query(url, active + " AND pid <> pg_backend_pid()")) > 0
-
-
-def _answers(url: str) -> bool:
-    try:
-        return query(url, "SELECT 1") == [(1,)]
-    except psycopg2.OperationalError:
-        return False

@@ -40,6 +40,46 @@ class TestTheAddressOfRedis:
         assert "secret" not in str(refusal.value)
 
 
+class TestTheAddressOfTheBroker:
+    @pytest.mark.promise("X1")
+    def test_is_that_of_redis_unless_told(self) -> None:
+        redis, rabbitmq = {"REDIS_URL": "redis://a"}, {"BROKER_URL": "amqps://b"}
+        assert (Settings.from_environment({}).broker, Settings.from_environment({}).broker_url) == (
+            "none",
+            "",
+        )
+        for env, kind, url in (
+            (redis, "redis", "redis://a"),
+            (redis | rabbitmq, "rabbitmq", "amqps://b"),
+            (rabbitmq, "rabbitmq", "amqps://b"),
+            (redis | {"BROKER_URL": "unix:///c"}, "redis", "unix:///c"),
+            (redis | {"BROKER_URL": ""}, "redis", "redis://a"),
+        ):
+            settings = Settings.from_environment(env)
+            assert (settings.broker, settings.broker_url) == (kind, url)
+            assert settings.redis_url == env.get("REDIS_URL", "")
+
+    @pytest.mark.parametrize("url", ["secret@h", "https://:secret@h", "amqp:secret", "AMQP://secret"])
+    def test_that_is_none_is_refused_without_showing_it(self, url: str) -> None:
+        with pytest.raises(SettingInvalid, match=r"BROKER_URL: let it begin with .* amqp://") as refusal:
+            Settings.from_environment({"BROKER_URL": url})
+        assert "secret" not in str(refusal.value)
+        assert "secret" not in repr(Settings(broker_url="amqp://secret"))
+
+    @pytest.mark.parametrize(
+        "url", ["amqp://", "amqp:///secret", "amqp://secret:port", "amqp://secret:65536"]
+    )
+    def test_of_rabbitmq_names_a_host_and_may_name_a_port(self, url: str) -> None:
+        with pytest.raises(SettingInvalid, match="BROKER_URL: name RabbitMQ's host") as refusal:
+            Settings.from_environment({"BROKER_URL": url})
+        assert "secret" not in str(refusal.value)
+
+    def test_of_rabbitmq_is_refused_without_its_client(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(SettingInvalid, match=r"pip install 'holdwater\[rabbitmq\]'"):
+            Settings.from_environment({"BROKER_URL": "amqp://h"})
+
+
 MAIL = {
     "HOLDWATER_SMTP_HOST": "mail.example.com",
     "HOLDWATER_SMTP_FROM": "Shop <orders@shop.example>",
