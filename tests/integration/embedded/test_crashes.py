@@ -189,6 +189,19 @@ class TestAChildIsKilled:
         assert not {"ends", "slow"} & set(stack.pids)
 
 
+@pytest.fixture
+def heeded_signals() -> Iterator[None]:
+    """No signal is ignored from the start, as SIGINT is below a shell's `&`."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded_signals")
 class TestASignal:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_stops_the_stack_in_order(
