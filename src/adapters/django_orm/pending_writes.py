@@ -26,9 +26,14 @@ from domain.errors import DomainError, StaleObjectError
 from domain.event import Event
 from domain.inventory.product import Product, SkuTaken
 from domain.orders.order import Order, ReferenceTaken
+from domain.payments.payment import Payment
+from domain.saga.saga import Saga
 from domain.soft_deletion import Restored
 
 _SAVEPOINT: Final = "before_writes"
+
+_PLACES: Final = {"saga_subject_unique": Saga.kind, "payment_attempt_unique": Payment.kind}
+"""Places of which there is one; who comes second was decided on what is out of date."""
 
 Saved = TypeVar("Saved", bound=Aggregate)
 Key = tuple[str, UUID]
@@ -89,6 +94,11 @@ class PendingWrites:
         self._pending[key] = _Write(
             *key, stored_version, tuple(statements_of(aggregate, stored_version, events)), events, unique
         )
+
+    def has_unwritten(self, aggregate: Aggregate) -> bool:
+        """Whether it has events that no flush has written yet."""
+        written = self._written_versions.get((aggregate.kind, aggregate.id), aggregate.stored_version)
+        return aggregate.version > written
 
     def append(self, kind: str, stream_id: UUID, expected_version: int, events: Sequence[Event]) -> None:
         """Enlist events of a stream that no aggregate of this transaction stands for."""
@@ -196,6 +206,10 @@ class PendingWrites:
         if constraint == "customer_order_reference_unique":
             references = _uniques(writes, Order.kind)
             return ReferenceTaken(reference=self._taken("customer_order", "reference", references))
+        if constraint in _PLACES:
+            kind = _PLACES[constraint]
+            new = next(write for write in writes if write.kind == kind and write.stored_version == 0)
+            return StaleObjectError(kind=kind, id=str(new.id), current_version=None)
         # An id or a place in a stream that is taken: the first of the writes whose stream has moved on.
         for write in writes:
             refusal = self._stale(write.kind, write.id)

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from adapters.row_mapping.deletions import DELETION_COLUMNS
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
+from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
+from adapters.row_mapping.sagas import saga_to_row
 from adapters.row_mapping.stock_items import reservations_to_rows, stock_item_to_row
 from domain.event import Event
 from domain.inventory.events import StockReleased, StockReserved, StockSold
@@ -17,6 +19,8 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.events import OrderReturned
 from domain.orders.order import Order
+from domain.payments.payment import Payment
+from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
 
 
@@ -87,6 +91,42 @@ def order_statements(
         _insert(ORDER_TABLE.name, tenant_id, [row]),
         _insert("order_line", tenant_id, order_lines_to_rows(order)),
     )
+
+
+PAYMENT_TABLE: Final = AggregateTable(
+    name="payment",
+    changing=("version", "status", "gateway_id", "decline_reason", "refunded_minor", "updated_at"),
+)
+SAGA_TABLE: Final = AggregateTable(
+    name="saga",
+    changing=(
+        "version",
+        "status",
+        "position",
+        "reason",
+        "steps",
+        "doubt_since",
+        "due_at",
+        "updated_at",
+        "wake_at",
+    ),
+)
+
+
+def payment_statements(tenant_id: UUID, payment: Payment, stored_version: int) -> tuple[Statement, ...]:
+    """Write the payment over its `stored_version`."""
+    row = payment_to_row(payment)
+    if stored_version > 0:
+        return (_update(PAYMENT_TABLE, Payment.kind, tenant_id, row, stored_version),)
+    return (_insert(PAYMENT_TABLE.name, tenant_id, [row]),)
+
+
+def saga_statements(tenant_id: UUID, saga: Saga, stored_version: int) -> tuple[Statement, ...]:
+    """Write the saga over its `stored_version`; the relay looks at it when it is due."""
+    row = {**saga_to_row(saga), "wake_at": saga.due_at}
+    if stored_version > 0:
+        return (_update(SAGA_TABLE, Saga.kind, tenant_id, row, stored_version),)
+    return (_insert(SAGA_TABLE.name, tenant_id, [row]),)
 
 
 def product_statements(tenant_id: UUID, product: Product, stored_version: int) -> tuple[Statement, ...]:

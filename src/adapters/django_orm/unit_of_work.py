@@ -15,6 +15,7 @@ from adapters.django_orm.repositories import (
     DjangoProductRepository,
     DjangoStockItemRepository,
 )
+from adapters.django_orm.saga_repositories import DjangoPaymentRepository, DjangoSagaRepository
 from adapters.django_orm.table_writes import Statement
 from adapters.django_orm.tenant_session import TenantSession
 from application.ports.outbox import NOBODY_REACTS, Subscriptions
@@ -35,6 +36,8 @@ class DjangoUnitOfWork:
     orders: DjangoOrderRepository
     products: DjangoProductRepository
     stock_items: DjangoStockItemRepository
+    payments: DjangoPaymentRepository
+    sagas: DjangoSagaRepository
     events: DjangoEventStore
     inbox: DjangoInbox
 
@@ -64,6 +67,8 @@ class DjangoUnitOfWork:
         self.orders = DjangoOrderRepository(*parts)
         self.products = DjangoProductRepository(*parts)
         self.stock_items = DjangoStockItemRepository(*parts)
+        self.payments = DjangoPaymentRepository(*parts)
+        self.sagas = DjangoSagaRepository(*parts)
         self.events = DjangoEventStore(*parts)
         self.inbox = DjangoInbox(self._session)
         return self

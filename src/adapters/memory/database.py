@@ -37,9 +37,11 @@ from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
 from adapters.memory.messages import MessageTable
+from adapters.memory.saga_leases import SagaLease, SagaLeases
 from adapters.row_mapping.json_codec import redacted_data
 from application.ports.clock import Clock, NewId
 from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
+from application.ports.sagas import LateReply
 from application.ports.unit_of_work import TransactionConflict
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
 
@@ -70,6 +72,7 @@ class Changes:
     events: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     settled: list[Message] = field(default_factory=list)
+    saga_leases: dict[UUID, SagaLease] = field(default_factory=dict)
     redacted: list[UUID] = field(default_factory=list)
     """Streams of the events' tenant whose committed events are to be redacted."""
     claimed: RequestName | None = None
@@ -100,6 +103,8 @@ class InMemoryDatabase:
         self.tenants: dict[UUID, str] = {}
         self.tokens: dict[UUID, Row] = {}
         self.messages = MessageTable()
+        self.saga_leases = SagaLeases()
+        self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
         self._unique_ids: dict[UniqueKey, UUID | None] = {}
@@ -237,6 +242,7 @@ class InMemoryDatabase:
                     bisect.insort(self._by_age[key[:2]], (row["created_at"], row["id"]))
                 self._rows[key] = row
             self._unique_ids.update(changes.unique_ids)
+            self.saga_leases.replace(changes.saga_leases)
             for stream_id in changes.redacted:
                 self._redact(changes.events[0]["tenant_id"], stream_id)
             for event in changes.events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
 from adapters.memory.database import Changes, InMemoryDatabase, Row, RowKey, UniqueKey
@@ -41,11 +41,16 @@ class Transaction:
 
     def latest_deleted(self, kind: str, column: str, value: str) -> Row | None:
         """The row deleted last of those with that value in that column, as this transaction sees it."""
-        tenant_id = self.context.tenant_id
-        rows = {row["id"]: row for row in self.database.rows_where(kind, tenant_id, lambda row: True)}
-        rows |= {key[2]: row for key, row in self.changes.rows.items() if key[0] == kind}
-        deleted = [row for row in rows.values() if row[column] == value and row["deleted_at"] is not None]
+        deleted = self.rows_where(kind, lambda row: row[column] == value and row["deleted_at"] is not None)
         return max(deleted, key=lambda row: (row["deleted_at"], row["id"]), default=None)
+
+    def rows_where(self, kind: str, wanted: Callable[[Row], bool]) -> list[Row]:
+        """Every row of that kind that is wanted, as this transaction sees it, in no order."""
+        rows = {
+            row["id"]: row for row in self.database.rows_where(kind, self.context.tenant_id, lambda row: True)
+        }
+        rows |= {key[2]: row for key, row in self.changes.rows.items() if key[0] == kind}
+        return [row for row in rows.values() if wanted(row)]
 
     def stream(self, stream_id: UUID) -> list[Row]:
         """The stream as this transaction sees it."""

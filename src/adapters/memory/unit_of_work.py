@@ -14,6 +14,7 @@ from adapters.memory.repositories import (
     InMemoryProductRepository,
     InMemoryStockItemRepository,
 )
+from adapters.memory.saga_repositories import InMemoryPaymentRepository, InMemorySagaRepository
 from adapters.memory.transaction import Transaction
 from adapters.memory.write_list import WriteList
 from adapters.row_mapping.json_codec import outcome_from_data, outcome_to_data
@@ -52,6 +53,8 @@ class InMemoryUnitOfWork:
         self.orders = InMemoryOrderRepository(self._transaction, self._writes)
         self.products = InMemoryProductRepository(self._transaction, self._writes)
         self.stock_items = InMemoryStockItemRepository(self._transaction, self._writes)
+        self.payments = InMemoryPaymentRepository(self._transaction, self._writes)
+        self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)
         return self

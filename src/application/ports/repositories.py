@@ -7,13 +7,14 @@ its pending events, which become the next events of its stream. Saving an unchan
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
+from domain.payments.payment import Payment
 
 
 class OrderRepository(Protocol):
@@ -80,4 +81,20 @@ class StockItemRepository(Protocol):
 
     def save(self, item: StockItem) -> None:
         """Enlist the stock item to be written. Raises AggregateSpent."""
+        ...
+
+
+class PaymentRepository(Protocol):
+    """Payments of the unit of work's tenant."""
+
+    def get(self, payment_id: UUID) -> Payment:
+        """Raises NotFound."""
+        ...
+
+    def of_order(self, order_id: UUID) -> Sequence[Payment]:
+        """All attempts to pay for an order, by their number."""
+        ...
+
+    def save(self, payment: Payment) -> None:
+        """Enlist the payment to be written. Raises AggregateSpent."""
         ...

@@ -10,7 +10,13 @@ from uuid import UUID
 
 from application.ports.event_store import EventStore
 from application.ports.outbox import Inbox
-from application.ports.repositories import OrderRepository, ProductRepository, StockItemRepository
+from application.ports.repositories import (
+    OrderRepository,
+    PaymentRepository,
+    ProductRepository,
+    StockItemRepository,
+)
+from application.ports.sagas import SagaRepository
 from domain.errors import DomainError
 from domain.idempotency import Done, Refused, RequestKey
 
@@ -57,6 +63,10 @@ class UnitOfWork(Protocol):
     def products(self) -> ProductRepository: ...
     @property
     def stock_items(self) -> StockItemRepository: ...
+    @property
+    def payments(self) -> PaymentRepository: ...
+    @property
+    def sagas(self) -> SagaRepository: ...
     @property
     def events(self) -> EventStore: ...
     @property

@@ -69,6 +69,10 @@ class Saga(SagaState):
         )
         return saga
 
+    def is_local(self, step: str) -> bool:
+        """Whether the step needs no call to the outside."""
+        return self.definition.steps[self._place(step)].is_local
+
     def next(self, at: datetime) -> Directive:
         """What is due at that time."""
         if self.due_at is None:
@@ -139,6 +143,14 @@ class Saga(SagaState):
             case StepFailed(error=error) | StepUnclear(error=error):
                 self._failed(place, Direction.UNDO, error, at, jitter, is_unclear=True)
         return True
+
+    def hear_late(self, step: str, attempt: int, outcome: Outcome, *, at: datetime) -> bool:
+        """A reply of a step forward from somebody who doesn't hold the saga; false if it changes nothing.
+
+        It counts only while or after everything was undone, and only if it ends a doubt.
+        """
+        place = self._place(step)
+        return attempt == self.steps[place].attempt and self._hear_while_undoing(place, outcome, at)
 
     def expire(self, *, at: datetime) -> None:
         """The time limit has passed before the pivot: undo what was done (S10)."""

@@ -16,6 +16,7 @@ from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
 from adapters.django_orm.schedules import DjangoSchedules
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -23,6 +24,7 @@ from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.sagas import DueSagas, LateReplies, SagaClaims
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
@@ -33,9 +35,11 @@ from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
 from unit.contracts.outbox_messages import REACTIONS, PassTime
 from unit.contracts.outbox_views_contract import OutboxViewsContract
+from unit.contracts.payment_repository_contract import PaymentRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.saga_contract import SagaContract
 from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -166,6 +170,32 @@ class TestPurge(DjangoBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database_urls: object) -> OpenPurge:
         return DjangoPurge
+
+
+class TestPaymentRepository(DjangoBinding, PaymentRepositoryContract): ...
+
+
+class TestSagas(DjangoBinding, SagaContract):
+    @pytest.fixture
+    def claims(self, database_urls: object) -> SagaClaims:
+        return DjangoSagaClaims()
+
+    @pytest.fixture
+    def due_sagas(self, database_urls: object) -> DueSagas:
+        return DjangoDueSagas()
+
+    @pytest.fixture
+    def late_replies(self, database_urls: object) -> LateReplies:
+        return DjangoLateReplies()
+
+    @pytest.fixture
+    def pass_time(self) -> PassTime:
+        return lambda tenant_id, delta: as_owner(
+            "UPDATE saga SET due_at = due_at - %(by)s, wake_at = wake_at - %(by)s,"
+            " leased_until = leased_until - %(by)s WHERE tenant_id = %(of)s",
+            by=delta,
+            of=tenant_id,
+        )
 
 
 class TestSchedules(DjangoBinding, SchedulesContract):

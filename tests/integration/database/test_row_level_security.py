@@ -12,6 +12,7 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from adapters.django_orm.migrations._access_0001 import TENANT_TABLES
+from adapters.django_orm.saga_repositories import DjangoLateReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
 from builders import NOON, a_context, a_key, a_product, an_order, stock_of
@@ -19,6 +20,8 @@ from domain.idempotency import Done
 from domain.inventory.product import Product
 from domain.orders.events import OrderPlaced
 from domain.orders.order import Order
+from unit.contracts.payment_repository_contract import a_payment
+from unit.contracts.saga_contract import a_reply, a_saga
 
 READABLE_TABLES = tuple(table for table in TENANT_TABLES if table != "access_token")
 
@@ -41,7 +44,10 @@ class Shop:
             uow.products.save(self.product)
             uow.stock_items.save(self.stock)
             uow.orders.save(self.order)
+            uow.payments.save(a_payment(self.order.id))
+            uow.sagas.save(a_saga(self.order.id))
             uow.settle(Done("placed"))
+        DjangoLateReplies().keep(tenant_id, a_reply(None))
 
 
 @pytest.fixture

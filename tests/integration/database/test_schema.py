@@ -44,6 +44,7 @@ NOT_TENANT_FIRST = {
     "message_settled",
     # What a relay looks for, of all tenants.
     "message_unsettled",
+    "saga_due",
 }
 
 

@@ -16,6 +16,7 @@ from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemor
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
+from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
 from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
@@ -24,6 +25,7 @@ from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.sagas import DueSagas, LateReplies, SagaClaims
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -36,10 +38,12 @@ from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
 from unit.contracts.outbox_messages import REACTIONS, PassTime
 from unit.contracts.outbox_views_contract import OutboxViewsContract
+from unit.contracts.payment_repository_contract import PaymentRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.saga_contract import SagaContract
 from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -156,6 +160,27 @@ class TestPurge(MemoryBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
         return functools.partial(InMemoryPurge, database=database)
+
+
+class TestPaymentRepository(MemoryBinding, PaymentRepositoryContract): ...
+
+
+class TestSagas(MemoryBinding, SagaContract):
+    @pytest.fixture
+    def claims(self, database: InMemoryDatabase) -> SagaClaims:
+        return InMemorySagaClaims(database)
+
+    @pytest.fixture
+    def due_sagas(self, database: InMemoryDatabase) -> DueSagas:
+        return InMemorySagaClaims(database)
+
+    @pytest.fixture
+    def late_replies(self, database: InMemoryDatabase) -> LateReplies:
+        return InMemoryLateReplies(database)
+
+    @pytest.fixture
+    def pass_time(self, clock: SettableClock) -> PassTime:
+        return lambda tenant_id, delta: clock.advance(delta)
 
 
 class TestSchedules(MemoryBinding, SchedulesContract):

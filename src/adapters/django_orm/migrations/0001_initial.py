@@ -590,6 +590,114 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "role_process"},
         ),
+        migrations.CreateModel(
+            name="LateReply",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("saga_id", models.UUIDField(null=True)),
+                ("key", models.CharField(max_length=120)),
+                ("reply", models.CharField(max_length=2000)),
+                ("received_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "late_reply",
+            },
+        ),
+        migrations.CreateModel(
+            name="Payment",
+            fields=[
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.IntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("order_id", models.UUIDField()),
+                ("attempt", models.IntegerField()),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("method", models.CharField(max_length=100)),
+                ("status", models.CharField(max_length=20)),
+                ("gateway_id", models.CharField(max_length=200, null=True)),
+                ("decline_reason", models.CharField(max_length=200, null=True)),
+                ("refunded_minor", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "payment",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="payment_version_from_1"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("tenant_id", "order_id", "attempt"), name="payment_attempt_unique"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount_minor__gte", 1), ("amount_minor__lte", 1000000000000000)),
+                        name="payment_amount_in_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("refunded_minor__gte", 0), ("refunded_minor__lte", models.F("amount_minor"))
+                        ),
+                        name="payment_refunded_at_most_whole",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Saga",
+            fields=[
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("version", models.IntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("definition", models.CharField(max_length=100)),
+                ("subject_id", models.UUIDField()),
+                ("status", models.CharField(max_length=20)),
+                ("position", models.IntegerField()),
+                ("reason", models.CharField(max_length=500, null=True)),
+                ("steps", models.TextField()),
+                ("deadline_at", models.DateTimeField()),
+                ("doubt_since", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("wake_at", models.DateTimeField(null=True)),
+                ("fence", models.IntegerField(db_default=0)),
+                ("leased_until", models.DateTimeField(null=True)),
+            ],
+            options={
+                "db_table": "saga",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("wake_at__isnull", False)), fields=["wake_at"], name="saga_due"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="saga_version_from_1"
+                    ),
+                    models.UniqueConstraint(fields=("tenant_id", "subject_id"), name="saga_subject_unique"),
+                ],
+            },
+        ),
         migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),
         migrations.RunSQL(schema.EVENT_ORDER, schema.DROP_EVENT_ORDER),
         migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),

@@ -22,6 +22,9 @@ TENANT_TABLES: Final = (
     "event",
     "idempotency_record",
     "message",
+    "payment",
+    "saga",
+    "late_reply",
 )
 """Every table with a tenant_id."""
 
@@ -37,6 +40,10 @@ _APP_RIGHTS: Final = {
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
     "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, error, parked_at, settled_at)",
+    "payment": "SELECT, INSERT, UPDATE (version, status, gateway_id, decline_reason, refunded_minor, updated_at)",
+    "saga": "SELECT, INSERT, UPDATE "
+    "(version, status, position, reason, steps, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
+    "late_reply": "SELECT, INSERT",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
 }
@@ -50,6 +57,9 @@ _SYSTEM_RIGHTS: Final = {
     "event": "SELECT",
     "idempotency_record": "SELECT",
     "message": "SELECT, UPDATE (wake_at)",
+    "payment": "SELECT",
+    "saga": "SELECT, UPDATE (wake_at)",
+    "late_reply": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
 }
@@ -117,7 +127,7 @@ FOR_ROLE: Final = {
         (
             f"GRANT USAGE ON SCHEMA public TO {SYSTEM_ROLE};",
             *(
-                _policy(table, SYSTEM_ROLE, "true", writes=table == "message")
+                _policy(table, SYSTEM_ROLE, "true", writes=table in {"message", "saga"})
                 for table in TENANT_TABLES
                 if table in _SYSTEM_RIGHTS
             ),

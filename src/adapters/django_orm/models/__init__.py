@@ -8,16 +8,20 @@ from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
+from adapters.django_orm.models.sagas import LateReply, Payment, Saga
 from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
     "AccessToken",
     "IdempotencyRecord",
+    "LateReply",
     "Message",
     "Order",
     "OrderLine",
+    "Payment",
     "Product",
     "RoleProcess",
+    "Saga",
     "Schedule",
     "StockItem",
     "StockReservation",

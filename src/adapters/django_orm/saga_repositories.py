@@ -1,0 +1,190 @@
+"""Payments and sagas on PostgreSQL. A saga is read under its row's lock; its lease travels with what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from adapters.django_orm.pending_writes import PendingWrites
+from adapters.django_orm.table_writes import Statement, payment_statements, saga_statements
+from adapters.django_orm.tenant_session import (
+    SYSTEM_ALIAS,
+    Row,
+    TenantSession,
+    query_of_nobody,
+    query_once,
+)
+from adapters.row_mapping.payments import payment_from_row
+from adapters.row_mapping.sagas import saga_from_row
+from application.ports.outbox import WAKE_AGAIN_AFTER_S
+from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
+from domain.errors import NotFound
+from domain.payments.payment import Payment
+from domain.saga.saga import Saga
+
+LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
+
+_PAYMENT_COLUMNS: Final = (
+    "id", "version", "order_id", "attempt", "amount_minor", "currency", "method", "status", "gateway_id",
+    "decline_reason", "refunded_minor", "created_at", "updated_at",
+)  # fmt: skip
+_SAGA_COLUMNS: Final = (
+    "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
+    "doubt_since", "due_at", "created_at", "updated_at",
+)  # fmt: skip
+_PAYMENTS: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payment WHERE tenant_id = %s AND "  # noqa: S608
+_SAGA: Final = (
+    f"SELECT fence, leased_until IS NOT NULL, {', '.join(_SAGA_COLUMNS)}"  # noqa: S608 - constants
+    " FROM saga WHERE tenant_id = %s AND {of} = %s FOR UPDATE"
+)
+_SAGA_BY_ID: Final = _SAGA.format(of="id")
+_SAGA_BY_SUBJECT: Final = _SAGA.format(of="subject_id")
+_HOLD: Final = """
+UPDATE saga SET leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s WHERE tenant_id = %s AND id = %s
+"""
+_LET_GO: Final = "UPDATE saga SET leased_until = NULL, wake_at = due_at WHERE tenant_id = %s AND id = %s"
+_CLAIM: Final = """
+UPDATE saga SET fence = fence + 1, leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s
+WHERE tenant_id = %s AND id = (
+    SELECT id FROM saga WHERE tenant_id = %s AND id = %s AND due_at <= clock_timestamp()
+        AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING fence
+"""
+# statement_timestamp is stable, so the index bounds the search.
+_DUE: Final = """
+WITH due AS (
+    SELECT tenant_id, id FROM saga
+    WHERE wake_at <= statement_timestamp() AND (leased_until IS NULL OR leased_until <= statement_timestamp())
+    ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE saga SET wake_at = clock_timestamp() + %s FROM due WHERE saga.tenant_id = due.tenant_id AND saga.id = due.id
+RETURNING saga.tenant_id, saga.id
+"""
+_KEEP_REPLY: Final = """
+INSERT INTO late_reply (tenant_id, id, saga_id, key, reply, received_at) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (tenant_id, id) DO NOTHING RETURNING 1
+"""
+_REPLIES: Final = """
+SELECT id, saga_id, key, reply, received_at FROM late_reply
+WHERE tenant_id = %s AND (%s IS NULL OR saga_id = %s) AND (%s IS NULL OR id > %s) ORDER BY id LIMIT %s
+"""
+
+
+class DjangoPaymentRepository:
+    """PaymentRepository."""
+
+    def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
+        self._session, self._tenant_id, self._writes = session, tenant_id, writes
+
+    def get(self, payment_id: UUID) -> Payment:
+        """See the port."""
+        rows = self._session.query(f"{_PAYMENTS} id = %s", (self._tenant_id, payment_id))
+        if not rows:
+            raise NotFound(kind=Payment.kind, id=str(payment_id))
+        return self._loaded(rows[0])
+
+    def of_order(self, order_id: UUID) -> Sequence[Payment]:
+        """See the port."""
+        rows = self._session.query(f"{_PAYMENTS} order_id = %s ORDER BY attempt", (self._tenant_id, order_id))
+        return [self._loaded(row) for row in rows]
+
+    def save(self, payment: Payment) -> None:
+        """See the port."""
+        self._writes.save(
+            payment, lambda saved, version, events: payment_statements(self._tenant_id, saved, version)
+        )
+
+    def _loaded(self, row: Row) -> Payment:
+        return self._writes.loaded(payment_from_row(dict(zip(_PAYMENT_COLUMNS, row, strict=True))))
+
+
+class DjangoSagaRepository:
+    """SagaRepository."""
+
+    def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
+        self._session, self._tenant_id, self._writes = session, tenant_id, writes
+
+    def get(self, saga_id: UUID) -> Saga:
+        """See the port."""
+        return self._of(self._row(saga_id))
+
+    def get_held(self, claim: SagaClaim) -> Saga:
+        """See the port."""
+        row = self._row(claim.saga_id)
+        fence, is_leased = row[:2]
+        if fence != claim.fence or not is_leased:
+            raise SagaClaimLost(id=str(claim.saga_id))
+        return self._of(row)
+
+    def of_subject(self, subject_id: UUID) -> Saga | None:
+        """See the port."""
+        rows = self._session.query(_SAGA_BY_SUBJECT, (self._tenant_id, subject_id))
+        return self._of(rows[0]) if rows else None
+
+    def save(self, saga: Saga) -> None:
+        """See the port."""
+        self._writes.save(
+            saga, lambda saved, version, events: saga_statements(self._tenant_id, saved, version)
+        )
+
+    def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:
+        """See the port. The lease needs a message of its own only if nothing else is written of the saga."""
+        own = (self._tenant_id, claim.saga_id)
+        lease = Statement(_HOLD, (LEASE, LEASE, *own)) if goes_on else Statement(_LET_GO, own)
+        if self._writes.has_unwritten(saga):
+            self._writes.save(
+                saga,
+                lambda saved, version, events: (*saga_statements(self._tenant_id, saved, version), lease),
+            )
+        else:
+            self._session.query(lease.sql, lease.params)
+
+    def _row(self, saga_id: UUID) -> Row:
+        rows = self._session.query(_SAGA_BY_ID, (self._tenant_id, saga_id))
+        if not rows:
+            raise NotFound(kind=Saga.kind, id=str(saga_id))
+        return rows[0]
+
+    def _of(self, row: Row) -> Saga:
+        return self._writes.loaded(saga_from_row(dict(zip(_SAGA_COLUMNS, row[2:], strict=True))))
+
+
+class DjangoSagaClaims:
+    """SagaClaims, as the application's role."""
+
+    def claim(self, tenant_id: UUID, saga_id: UUID) -> SagaClaim | None:
+        """See the port."""
+        rows = query_once(tenant_id, _CLAIM, (LEASE, LEASE, tenant_id, tenant_id, saga_id))
+        return SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=rows[0][0]) if rows else None
+
+
+class DjangoDueSagas:
+    """DueSagas, as the role that sees all tenants."""
+
+    def due(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
+        """See the port."""
+        rows = query_of_nobody(_DUE, (limit, timedelta(seconds=WAKE_AGAIN_AFTER_S)), SYSTEM_ALIAS)
+        return [(tenant_id, saga_id) for tenant_id, saga_id in rows]
+
+
+class DjangoLateReplies:
+    """LateReplies, as the application's role."""
+
+    def keep(self, tenant_id: UUID, reply: LateReply) -> None:
+        """See the port."""
+        params = (tenant_id, reply.id, reply.saga_id, reply.key, reply.reply, reply.received_at)
+        query_once(tenant_id, _KEEP_REPLY, params)
+
+    def list(
+        self, tenant_id: UUID, *, saga_id: UUID | None, after: UUID | None, limit: int
+    ) -> Sequence[LateReply]:
+        """See the port."""
+        rows = query_once(tenant_id, _REPLIES, (tenant_id, saga_id, saga_id, after, after, limit))
+        return [
+            LateReply(id=id_, saga_id=of, key=key, reply=reply, received_at=received_at)
+            for id_, of, key, reply, received_at in rows
+        ]

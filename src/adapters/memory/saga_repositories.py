@@ -1,0 +1,157 @@
+"""Payments and sagas in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from adapters.memory.database import InMemoryDatabase, Row
+from adapters.memory.saga_leases import SagaLease
+from adapters.memory.transaction import Transaction
+from adapters.memory.write_list import RowWrite, UniqueValue, WriteList
+from adapters.row_mapping.payments import payment_from_row, payment_to_row
+from adapters.row_mapping.sagas import saga_from_row, saga_to_row
+from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
+from domain.errors import NotFound, StaleObjectError
+from domain.payments.payment import Payment
+from domain.saga.saga import Saga
+
+LEASE = timedelta(seconds=SAGA_LEASE_S)
+
+
+class InMemoryPaymentRepository:
+    """Payments; an order has one of each attempt."""
+
+    def __init__(self, transaction: Transaction, writes: WriteList) -> None:
+        self._transaction, self._writes = transaction, writes
+
+    def get(self, payment_id: UUID) -> Payment:
+        """See the port."""
+        row = self._transaction.row(Payment.kind, payment_id)
+        if row is None:
+            raise NotFound(kind=Payment.kind, id=str(payment_id))
+        return self._loaded(row)
+
+    def of_order(self, order_id: UUID) -> Sequence[Payment]:
+        """See the port."""
+        rows = self._transaction.rows_where(Payment.kind, lambda row: row["order_id"] == order_id)
+        return [self._loaded(row) for row in sorted(rows, key=lambda row: row["attempt"])]
+
+    def save(self, payment: Payment) -> None:
+        """See the port."""
+        attempt = UniqueValue(
+            f"{payment.order_id}:{payment.attempt}", lambda: _stale(Payment.kind, payment.id)
+        )
+        self._writes.save(RowWrite(payment, lambda: payment_to_row(payment), lambda: [attempt]))
+
+    def _loaded(self, row: Row) -> Payment:
+        payment = payment_from_row(row)
+        self._writes.loaded(payment)
+        return payment
+
+
+class InMemorySagaRepository:
+    """Sagas; a subject has one."""
+
+    def __init__(self, transaction: Transaction, writes: WriteList) -> None:
+        self._transaction, self._writes = transaction, writes
+
+    def get(self, saga_id: UUID) -> Saga:
+        """See the port."""
+        self._transaction.lock([(Saga.kind, self._transaction.context.tenant_id, saga_id)])
+        row = self._transaction.row(Saga.kind, saga_id)
+        if row is None:
+            raise NotFound(kind=Saga.kind, id=str(saga_id))
+        saga = saga_from_row(row)
+        self._writes.loaded(saga)
+        return saga
+
+    def get_held(self, claim: SagaClaim) -> Saga:
+        """See the port."""
+        saga = self.get(claim.saga_id)
+        if not self._transaction.database.saga_leases.is_held(claim):
+            raise SagaClaimLost(id=str(claim.saga_id))
+        return saga
+
+    def of_subject(self, subject_id: UUID) -> Saga | None:
+        """See the port."""
+        row = self._transaction.row_by_value(Saga.kind, str(subject_id))
+        return None if row is None else self.get(row["id"])
+
+    def save(self, saga: Saga) -> None:
+        """See the port."""
+        subject = UniqueValue(str(saga.subject_id), lambda: _stale(Saga.kind, saga.id))
+        self._writes.save(RowWrite(saga, lambda: saga_to_row(saga), lambda: [subject]))
+
+    def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:
+        """See the port."""
+        self.save(saga)
+        until = self._transaction.database.now() + LEASE if goes_on else None
+        self._transaction.changes.saga_leases[claim.saga_id] = SagaLease(claim.fence, until)
+
+
+class InMemorySagaClaims:
+    """SagaClaims, and DueSagas over all tenants."""
+
+    def __init__(self, database: InMemoryDatabase) -> None:
+        self._database = database
+
+    def claim(self, tenant_id: UUID, saga_id: UUID) -> SagaClaim | None:
+        """See the port."""
+        name = (Saga.kind, tenant_id, saga_id)
+        owner = object()
+        if not self._database.locks.try_acquire(owner, name):
+            return None
+        try:
+            row, at = self._database.row(name), self._database.now()
+            if row is None or row["due_at"] is None or row["due_at"] > at:
+                return None
+            fence = self._database.saga_leases.take(saga_id, at=at, until=at + LEASE)
+            return None if fence is None else SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=fence)
+        finally:
+            self._database.locks.release(owner, [name])
+
+    def due(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
+        """See the port."""
+        at = self._database.now()
+        rows = [
+            (row["due_at"], tenant_id, row["id"])
+            for tenant_id, row in self._database.rows_of_all_tenants(Saga.kind)
+            if row["due_at"] is not None and row["due_at"] <= at
+        ]
+        free = (
+            (tenant_id, saga_id)
+            for _, tenant_id, saga_id in sorted(rows)
+            if self._database.saga_leases.wake(saga_id, at=at)
+        )
+        return [each for each, _ in zip(free, range(limit), strict=False)]
+
+
+class InMemoryLateReplies:
+    """LateReplies."""
+
+    def __init__(self, database: InMemoryDatabase) -> None:
+        self._database = database
+
+    def keep(self, tenant_id: UUID, reply: LateReply) -> None:
+        """See the port."""
+        with self._database.latch:
+            self._database.late_replies.setdefault((tenant_id, reply.id), reply)
+
+    def list(
+        self, tenant_id: UUID, *, saga_id: UUID | None, after: UUID | None, limit: int
+    ) -> Sequence[LateReply]:
+        """See the port."""
+        with self._database.latch:
+            found = [reply for (owner, _), reply in self._database.late_replies.items() if owner == tenant_id]
+        wanted = [
+            reply
+            for reply in found
+            if saga_id in {None, reply.saga_id} and (after is None or reply.id > after)
+        ]
+        return sorted(wanted, key=lambda reply: reply.id)[:limit]
+
+
+def _stale(kind: str, id_: UUID) -> StaleObjectError:
+    return StaleObjectError(kind=kind, id=str(id_), current_version=None)

@@ -1,0 +1,1 @@
+"""Carrying sagas out, whatever they are about."""

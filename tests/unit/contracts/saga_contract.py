@@ -1,0 +1,249 @@
+"""The contract of sagas: round trip, one for a subject, one worker at a time, and replies that came too late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from adapters.system_clock import new_id
+from application.ports.outbox import WAKE_AGAIN_AFTER_S
+from application.ports.sagas import (
+    SAGA_LEASE_S,
+    DueSagas,
+    LateReplies,
+    LateReply,
+    SagaClaim,
+    SagaClaimLost,
+    SagaClaims,
+)
+from builders import NOON, after_noon
+from domain.errors import NotFound, StaleObjectError
+from domain.orders.fulfilment import ORDER_FULFILMENT
+from domain.saga.outcome import StepDone, StepRefused, StepUnclear
+from domain.saga.progress import Direction
+from domain.saga.saga import Saga
+from unit.contracts.binding import Store, StoreBinding, rolled_back, state_of
+from unit.contracts.threads import Threads
+
+RACERS = 12
+LEASE = timedelta(seconds=SAGA_LEASE_S)
+ALL = 10_000
+
+PassTime = Callable[[UUID, timedelta], None]
+
+
+def a_saga(subject_id: UUID | None = None) -> Saga:
+    """Due at once, however long ago noon is."""
+    return Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=subject_id or new_id(), at=NOON)
+
+
+def unclear(saga: Saga) -> None:
+    saga.hear("authorise", 1, Direction.DO, StepUnclear("no answer"), at=after_noon(1), jitter=0.5)
+
+
+def reserved(saga: Saga) -> None:
+    saga.hear("authorise", 1, Direction.DO, StepDone("pay-1"), at=after_noon(1), jitter=0)
+    saga.hear("reserve", 1, Direction.DO, StepDone(), at=after_noon(1), jitter=0)
+
+
+def refused(saga: Saga) -> None:
+    reserved(saga)
+    saga.hear("capture", 1, Direction.DO, StepRefused("expired"), at=after_noon(2), jitter=0)
+
+
+def completed(saga: Saga) -> None:
+    reserved(saga)
+    for step in ("capture", "notify"):
+        saga.hear(step, 1, Direction.DO, StepDone(), at=after_noon(2), jitter=0)
+
+
+STATES: dict[str, Callable[[Saga], None]] = {
+    "new": lambda saga: None,
+    "unclear": unclear,
+    "waiting": lambda saga: saga.hear(  # type: ignore[dict-item]
+        "authorise", 1, Direction.DO, StepRefused("declined"), at=after_noon(1), jitter=0
+    ),
+    "reserved": reserved,
+    "compensating": refused,
+    "cancelled": lambda saga: saga.cancel(reason="changed my mind", at=after_noon(1)),
+    "completed": completed,
+}
+
+
+class SagaContract(StoreBinding):
+    """Sagas of one tenant, as repositories, workers and the relay see them."""
+
+    @pytest.fixture
+    def claims(self) -> SagaClaims:
+        raise NotImplementedError("the binding must override claims")
+
+    @pytest.fixture
+    def due_sagas(self) -> DueSagas:
+        raise NotImplementedError("the binding must override due_sagas")
+
+    @pytest.fixture
+    def late_replies(self) -> LateReplies:
+        raise NotImplementedError("the binding must override late_replies")
+
+    @pytest.fixture
+    def pass_time(self) -> PassTime:
+        """`pass_time(tenant_id, delta)` lets that much time pass for the tenant's sagas."""
+        raise NotImplementedError("the binding must override pass_time")
+
+    @pytest.mark.promise("S10", "S12")
+    @pytest.mark.parametrize("state", STATES)
+    def test_gives_every_state_back(self, store: Store, state: str) -> None:
+        saga = stored(store)
+        with store.transaction() as uow:
+            loaded = uow.sagas.get(saga.id)
+            STATES[state](loaded)
+            uow.sagas.save(loaded)
+        with store.transaction() as uow:
+            again = uow.sagas.get(saga.id)
+        assert state_of(again) == state_of(loaded)
+        events = [entry.event for entry in store.stream(saga.id)]
+        assert state_of(Saga.from_events(saga.id, events)) == state_of(again)
+
+    @pytest.mark.promise("S8")
+    def test_a_subject_has_one_saga_also_for_those_who_start_it_at_once(
+        self, store: Store, threads: Threads
+    ) -> None:
+        subject_id = new_id()
+
+        def start(_: int) -> None:
+            with store.transaction() as uow:
+                uow.sagas.save(a_saga(subject_id))
+
+        errors = [outcome.error for outcome in threads.race(RACERS, start)]
+        assert errors.count(None) == 1
+        assert all(isinstance(error, StaleObjectError) for error in errors if error is not None)
+        with store.transaction() as uow:
+            found = uow.sagas.of_subject(subject_id)
+            assert found is not None
+            assert found.subject_id == subject_id
+
+    def test_what_is_not_there_is_not_found(self, store: Store, other_store: Store) -> None:
+        foreign, lost = stored(other_store), a_saga()
+        with rolled_back(store.transaction()) as uow:
+            uow.sagas.save(lost)
+            uow.flush()
+        for saga in (foreign, lost):
+            with store.transaction() as uow, pytest.raises(NotFound):
+                uow.sagas.get(saga.id)
+            with store.transaction() as uow:
+                assert uow.sagas.of_subject(saga.subject_id) is None
+
+    @pytest.mark.promise("S8")
+    def test_is_advanced_by_one_of_many_workers(
+        self, store: Store, claims: SagaClaims, threads: Threads
+    ) -> None:
+        saga = stored(store)
+        outcomes = threads.race(RACERS, lambda _: claims.claim(store.context.tenant_id, saga.id))
+        assert [outcome.error for outcome in outcomes] == [None] * RACERS
+        assert len([outcome.result for outcome in outcomes if outcome.result is not None]) == 1
+
+    @pytest.mark.promise("S8")
+    def test_a_worker_goes_on_until_it_gives_the_claim_back(self, store: Store, claims: SagaClaims) -> None:
+        saga = stored(store)
+        claim = claimed(store, claims, saga)
+        with store.transaction() as uow:
+            held = uow.sagas.get_held(claim)
+            unclear(held)
+            uow.sagas.save_held(held, claim, goes_on=True)
+        assert claims.claim(store.context.tenant_id, saga.id) is None
+        with store.transaction() as uow:
+            uow.sagas.save_held(uow.sagas.get_held(claim), claim, goes_on=False)
+        again = claimed(store, claims, saga)
+        assert again.fence > claim.fence
+
+    @pytest.mark.promise("S8", "S9")
+    def test_who_was_frozen_past_its_lease_has_lost_the_saga_once_another_took_it(
+        self, store: Store, claims: SagaClaims, pass_time: PassTime
+    ) -> None:
+        saga = stored(store)
+        lost = claimed(store, claims, saga)
+        assert claims.claim(store.context.tenant_id, saga.id) is None
+        pass_time(store.context.tenant_id, LEASE)
+        held = claimed(store, claims, saga)
+        with store.transaction() as uow, pytest.raises(SagaClaimLost):
+            uow.sagas.get_held(lost)
+        with store.transaction() as uow:
+            assert uow.sagas.get_held(held).version == 1
+
+    @pytest.mark.promise("S8")
+    def test_a_claim_that_was_given_back_holds_no_more(self, store: Store, claims: SagaClaims) -> None:
+        saga = stored(store)
+        claim = claimed(store, claims, saga)
+        with store.transaction() as uow:
+            uow.sagas.save_held(uow.sagas.get_held(claim), claim, goes_on=False)
+        with store.transaction() as uow, pytest.raises(SagaClaimLost):
+            uow.sagas.get_held(claim)
+
+    @pytest.mark.promise("S10")
+    def test_is_claimed_only_when_it_is_due(
+        self, store: Store, claims: SagaClaims, due_sagas: DueSagas
+    ) -> None:
+        resting = stored(store)
+        with store.transaction() as uow:
+            loaded = uow.sagas.get(resting.id)
+            completed(loaded)
+            uow.sagas.save(loaded)
+        assert claims.claim(store.context.tenant_id, resting.id) is None
+        assert claims.claim(store.context.tenant_id, new_id()) is None
+        assert resting.id not in due(due_sagas, store)
+
+    @pytest.mark.promise("O2", "S10")
+    def test_the_relay_hears_of_each_that_is_due_once_and_again_after_a_while(
+        self, store: Store, claims: SagaClaims, due_sagas: DueSagas, pass_time: PassTime
+    ) -> None:
+        waiting, held = stored(store), stored(store)
+        claimed(store, claims, held)
+        assert due(due_sagas, store) == {waiting.id}
+        assert due(due_sagas, store) == set()
+        pass_time(store.context.tenant_id, timedelta(seconds=WAKE_AGAIN_AFTER_S))
+        assert due(due_sagas, store) == {waiting.id}
+        pass_time(store.context.tenant_id, LEASE)
+        assert due(due_sagas, store) == {waiting.id, held.id}
+
+    @pytest.mark.promise("S9", "S12")
+    def test_a_late_reply_is_kept_once_whoever_holds_the_saga(
+        self, store: Store, claims: SagaClaims, late_replies: LateReplies
+    ) -> None:
+        saga, tenant_id = stored(store), store.context.tenant_id
+        claimed(store, claims, saga)
+        first, orphan = a_reply(saga.id), a_reply(None)
+        for reply in (first, orphan, first):
+            late_replies.keep(tenant_id, reply)
+        listed = late_replies.list(tenant_id, saga_id=None, after=None, limit=10)
+        assert list(listed) == sorted((first, orphan), key=lambda reply: reply.id)
+        assert list(late_replies.list(tenant_id, saga_id=saga.id, after=None, limit=10)) == [first]
+        assert len(late_replies.list(tenant_id, saga_id=None, after=None, limit=1)) == 1
+        assert list(late_replies.list(tenant_id, saga_id=None, after=listed[0].id, limit=10)) == [listed[1]]
+        assert list(late_replies.list(new_id(), saga_id=None, after=None, limit=10)) == []
+
+
+def stored(store: Store) -> Saga:
+    """A new one, stored."""
+    saga = a_saga()
+    with store.transaction() as uow:
+        uow.sagas.save(saga)
+    return saga
+
+
+def claimed(store: Store, claims: SagaClaims, saga: Saga) -> SagaClaim:
+    """The right to advance it, which is free."""
+    claim = claims.claim(store.context.tenant_id, saga.id)
+    assert claim is not None
+    return claim
+
+
+def due(due_sagas: DueSagas, store: Store) -> set[UUID]:
+    """The tenant's among those that the relay hears of."""
+    return {saga_id for tenant_id, saga_id in due_sagas.due(ALL) if tenant_id == store.context.tenant_id}
+
+
+def a_reply(saga_id: UUID | None) -> LateReply:
+    return LateReply(id=new_id(), saga_id=saga_id, key="k", reply="done", received_at=after_noon(3))
