@@ -73,10 +73,10 @@ class KeptConnections:
             sock.ends_at = ends_at
             sock.settimeout(max(_INSTANT_S, ends_at - time.monotonic()))
             connection.request(method, self._prefix + target, body, dict(headers))
-            answer = connection.getresponse()
-            if answer.length is None or answer.length > ANSWER_BYTES_MAX:
-                raise http.client.HTTPException
-            content = answer.read()
+            with connection.getresponse() as answer:
+                if answer.length is None or answer.length > ANSWER_BYTES_MAX:
+                    raise http.client.HTTPException
+                content = answer.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise NoAnswer(type(error).__name__) from error

@@ -354,7 +354,6 @@ class PaymentGatewayContract:
         assert purchase.effects() == [Operation.AUTHORISE]
         assert purchase.void().declined is None
 
-    @pytest.mark.promise("M1")
     def test_keeps_books_that_name_every_effect_with_its_key(self, captured: Purchase) -> None:
         key = a_key("refund")
         refund = captured.refund(euros(340), key=key)
