@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -60,20 +61,25 @@ class CallbackSender:
         with ThreadPoolExecutor(SENDERS, thread_name_prefix="callback") as pool:
             while not self._stop.is_set():
                 self._ledger.told.clear()
-                due = self._ledger.due_callbacks(BATCH_MAX)
-                if not due:
+                try:
+                    goes_on = self._round(pool)
+                except (sqlite3.Error, OSError):
+                    _log.exception("callbacks can't be read from the ledger, or noted in it")
+                    goes_on = False
+                if not goes_on:
                     self._ledger.told.wait(LOOK_EVERY_S)
-                    continue
-                failures = list(pool.map(self._failure_of, due))
-                self._ledger.note_callbacks(
-                    [one.number for one, failure in zip(due, failures, strict=True) if failure is None],
-                    [
-                        (one.number, pause_s(one.tries))
-                        for one, failure in zip(due, failures, strict=True)
-                        if failure
-                    ],
-                )
-                self._report(failures)
+
+    def _round(self, pool: ThreadPoolExecutor) -> bool:
+        """Try what is due; whether anything was."""
+        due = self._ledger.due_callbacks(BATCH_MAX)
+        failures = list(pool.map(self._failure_of, due))
+        tried = list(zip(due, failures, strict=True))
+        self._ledger.note_callbacks(
+            [callback.number for callback, failure in tried if failure is None],
+            [(callback.number, pause_s(callback.tries)) for callback, failure in tried if failure],
+        )
+        self._report(failures)
+        return bool(due)
 
     def _failure_of(self, callback: Callback) -> str | None:
         """Post it; None if it was taken, else why not."""

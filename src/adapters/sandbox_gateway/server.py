@@ -123,7 +123,11 @@ class _Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own, or not at all."""
         if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
+            try:
+                super().process_request(request, client_address)
+            except BaseException:
+                self._free.release()  # no thread came about, which would have done so
+                raise
         else:
             request.settimeout(0)
             try:
