@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from application.access.authenticate import AuthenticateHandler
 from application.delivery.consumer import Consumer
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.purge_deleted import PurgeDeletedHandler
+from application.delivery.sample_lag import SampleLagHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
@@ -40,6 +42,9 @@ from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
     GATEWAY_SETTLE_S,
     GATEWAY_TIMEOUT_S,
+    LAG_KEPT_S,
+    LAG_TIME_LIMIT_S,
+    LAG_WAIT_S,
     MAIL_TIMEOUT_S,
     REDIS_ASK_AGAIN_AFTER_S,
     REDIS_STEP_TIMEOUT_MS,
@@ -92,7 +97,7 @@ class Container(containers.DeclarativeContainer):
     back_off = providers.Object(system_clock.back_off)
 
     memory: providers.Singleton[Any] = providers.Singleton(
-        _named("adapters.memory.database.InMemoryDatabase")
+        _named("adapters.memory.database.InMemoryDatabase"), new_id=new_id
     )
     notifiers: providers.Callable[Any] = providers.Callable(
         _joined,
@@ -174,6 +179,21 @@ class Container(containers.DeclarativeContainer):
         django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoBacklog")),
         memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryBacklog"), database=memory),
     )
+    sample_lag = providers.ThreadSafeSingleton(
+        SampleLagHandler,
+        ask=providers.Selector(
+            settings.provided.persistence,
+            django=providers.Object(
+                functools.partial(
+                    _named("adapters.django_orm.message_lag.watched_lag"), time_limit_s=LAG_TIME_LIMIT_S
+                )
+            ),
+            memory=backlog.provided.lag,
+        ),
+        seconds=providers.Object(time.monotonic),
+        kept_s=LAG_KEPT_S,
+        wait_s=LAG_WAIT_S,
+    )
     dead_letters = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
@@ -194,13 +214,21 @@ class Container(containers.DeclarativeContainer):
         django=providers.Object(_named("adapters.django_orm.tenant_session.close_connections")),
         memory=providers.Object(lambda: None),
     )
-    task_queue = providers.Factory(
-        _named("adapters.dramatiq_queue.DramatiqQueue"),
-        settings.provided.redis_url,
-        release_thread=release_thread,
+    task_queue = providers.Selector(
+        settings.provided.broker,
+        redis=providers.Factory(
+            _named("adapters.dramatiq_queue.over_redis.queue_over_redis"),
+            settings.provided.broker_url,
+            release_thread=release_thread,
+        ),
+        rabbitmq=providers.Factory(
+            _named("adapters.dramatiq_queue.over_rabbitmq.queue_over_rabbitmq"),
+            settings.provided.broker_url,
+            release_thread=release_thread,
+        ),
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
-    worker_of = providers.Callable(_named("adapters.dramatiq_queue.worker_of"))
+    worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
     consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
@@ -258,28 +286,50 @@ class Container(containers.DeclarativeContainer):
     )
     require_system_role = providers.Callable(_named("adapters.django_orm.role_check.require_system_role"))
     require_purge_role = providers.Callable(_named("adapters.django_orm.role_check.require_purge_role"))
+    # Redis is looked at by its own URL below.
+    broker_checks: providers.Selector[Any] = providers.Selector(
+        settings.provided.broker,
+        rabbitmq=providers.List(
+            providers.Factory(
+                _named("adapters.dramatiq_queue.over_rabbitmq.RabbitmqCheck"),
+                url=settings.provided.broker_url,
+            )
+        ),
+        redis=providers.List(),
+        none=providers.List(),
+    )
     readiness_checks: providers.Selector[Any] = providers.Selector(
         settings.provided.persistence,
-        django=providers.List(
-            providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
-            providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
-            providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
+        django=providers.Callable(
+            _joined,
+            providers.List(
+                providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
+                providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
+                providers.Factory(
+                    _named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url
+                ),
+            ),
+            broker_checks,
         ),
         memory=providers.List(),
     )
 
-    doctor_checks: providers.List = providers.List(
-        providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
-        providers.Factory(_named("adapters.django_orm.role_check.RoleReadiness")),
-        providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
-        providers.Factory(_named("adapters.django_orm.readiness.OwnerReadiness")),
-        providers.Factory(
-            _named("adapters.django_orm.connection_budget.ConnectionBudget"),
-            web_workers=settings.provided.web_workers,
-            web_threads=settings.provided.web_threads,
-            worker_threads=settings.provided.worker_threads,
+    doctor_checks: providers.Callable = providers.Callable(
+        _joined,
+        providers.List(
+            providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
+            providers.Factory(_named("adapters.django_orm.role_check.RoleReadiness")),
+            providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
+            providers.Factory(_named("adapters.django_orm.readiness.OwnerReadiness")),
+            providers.Factory(
+                _named("adapters.django_orm.connection_budget.ConnectionBudget"),
+                web_workers=settings.provided.web_workers,
+                web_threads=settings.provided.web_threads,
+                worker_threads=settings.provided.worker_threads,
+            ),
+            providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
         ),
-        providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
+        broker_checks,
     )
     migrate = providers.Callable(_named("adapters.django_orm.schema.migrate"))
 

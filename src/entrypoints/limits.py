@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from application.ports.notifier import RETRY_AFTER_MAX_S
+from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
 from application.ports.payment_gateway import KEY_LENGTH_MAX as GATEWAY_KEY_LENGTH_MAX
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
 from domain.access import (
@@ -68,6 +69,9 @@ REDIS_STEP_TIMEOUT_MS: Final = 100
 REDIS_STEPS_MAX: Final = 5
 REDIS_ASK_AGAIN_AFTER_S: Final = 1
 METRICS_READS_MAX: Final = 3
+LAG_KEPT_S: Final = 5
+LAG_TIME_LIMIT_S: Final = 2
+LAG_WAIT_S: Final = 10
 WEBHOOK_TIMEOUT_S: Final = 20
 MAIL_TIMEOUT_S: Final = 30
 GATEWAY_TIMEOUT_S: Final = 4
@@ -124,6 +128,8 @@ LIMITS: Final = (
     Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
     Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
     Limit("return reason", RETURN_REASON_LENGTH_MAX, "characters", "`reason` of a return"),
+    Limit("consumer", CONSUMER_LENGTH_MAX, "characters", "`consumer` of dead letters"),
+    Limit("error of a dead letter", ERROR_LENGTH_MAX, "characters", "what is kept of its last try's"),
     Limit("deletion reason", DELETION_REASON_LENGTH_MAX, "characters", "`reason` of a deletion"),
     Limit(
         "wait for a twin", RETRY_AFTER_S, "seconds", "Retry-After while a request with that key still runs"
@@ -156,6 +162,14 @@ LIMITS: Final = (
     Limit("payment settling", GATEWAY_SETTLE_S, "seconds", "afterwards no call can have an effect any more"),
     Limit("payment key", GATEWAY_KEY_LENGTH_MAX, "characters", "of a call to the payment gateway"),
     Limit("pause of a receiver", RETRY_AFTER_MAX_S, "seconds", "longest Retry-After that is kept to"),
+    Limit("lag of /metrics", LAG_KEPT_S, "seconds", "that a web process shows before it asks again"),
+    Limit(
+        "question for the lag",
+        LAG_TIME_LIMIT_S,
+        "seconds",
+        "for PostgreSQL to answer it; otherwise not known",
+    ),
+    Limit("wait for the lag", LAG_WAIT_S, "seconds", "for another thread's question; otherwise not known"),
     Limit("web workers", WEB_WORKERS_MAX, "processes", "HOLDWATER_WEB_WORKERS"),
     Limit("web threads", WEB_THREADS_MAX, "threads", "HOLDWATER_WEB_THREADS, of each worker"),
     Limit(

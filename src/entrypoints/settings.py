@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ WEBHOOK_KEY_BYTES: Final = range(24, 65)
 TOKEN_LENGTH_MIN: Final = 16
 TOKEN_LENGTH_MAX: Final = 200
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
-
+RABBITMQ_SCHEMES: Final = ("amqp://", "amqps://")
 
 METRICS_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """As prometheus-client names it: set before that is imported, it makes processes count together."""
@@ -48,7 +49,7 @@ class SettingInvalid(Exception):
 class Settings:
     """What the environment decides. Each field's variable is its name in capitals, after `HOLDWATER_` unless it is
     one of the well-known DATABASE_URL, DATABASE_OWNER_URL, DATABASE_SYSTEM_URL,
-    DATABASE_PURGE_URL and REDIS_URL; `metrics_folder` is
+    DATABASE_PURGE_URL, REDIS_URL and BROKER_URL; `metrics_folder` is
     METRICS_FOLDER_VARIABLE."""
 
     database_url: str = field(default="", repr=False)
@@ -60,7 +61,9 @@ class Settings:
     database_purge_url: str = field(default="", repr=False)
     """The same database as the role that removes personal data of what was deleted long ago."""
     redis_url: str = field(default="", repr=False)
-    """Empty: poll mode, without a broker."""
+    """Empty: requests are counted by process."""
+    broker_url: str = field(default="", repr=False)
+    """What carries wakes, Redis or RabbitMQ; `redis_url` unless told. Empty: poll mode, without a broker."""
     persistence: Literal["django", "memory"] = "django"
     secret_key: str = field(default="", repr=False)
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
@@ -111,6 +114,13 @@ class Settings:
         )
 
     @property
+    def broker(self) -> Literal["redis", "rabbitmq", "none"]:
+        """What `broker_url` leads to."""
+        if not self.broker_url:
+            return "none"
+        return "rabbitmq" if self.broker_url.startswith(RABBITMQ_SCHEMES) else "redis"
+
+    @property
     def requests_are_counted(self) -> Literal["together", "by_process"]:
         """Processes count requests together where there is a Redis."""
         return "together" if self.redis_url else "by_process"
@@ -144,6 +154,7 @@ class Settings:
             database_system_url=env.get("DATABASE_SYSTEM_URL", ""),
             database_purge_url=env.get("DATABASE_PURGE_URL", ""),
             redis_url=_redis_url(env),
+            broker_url=_broker_url(env),
             persistence=_choice(env, "HOLDWATER_PERSISTENCE", ("django", "memory")),  # type: ignore[arg-type]
             secret_key=env.get("HOLDWATER_SECRET_KEY", ""),
             allowed_hosts=tuple(
@@ -230,6 +241,29 @@ def _redis_url(env: Mapping[str, str]) -> str:
     if url and not url.startswith(REDIS_SCHEMES):
         raise SettingInvalid(f"REDIS_URL: let it begin with {', '.join(REDIS_SCHEMES)}, or leave it empty")
     return url
+
+
+def _broker_url(env: Mapping[str, str]) -> str:
+    """The URL itself is not shown: it may hold a password."""
+    url = env.get("BROKER_URL", "")
+    if url and not url.startswith(REDIS_SCHEMES + RABBITMQ_SCHEMES):
+        raise SettingInvalid(
+            f"BROKER_URL: let it begin with {', '.join(REDIS_SCHEMES)} for Redis, {', '.join(RABBITMQ_SCHEMES)} for "
+            "RabbitMQ, or leave it empty, which means REDIS_URL"
+        )
+    if url.startswith(RABBITMQ_SCHEMES) and importlib.util.find_spec("pika") is None:
+        raise SettingInvalid(
+            "BROKER_URL: for RabbitMQ install the extra `rabbitmq`: pip install 'holdwater[rabbitmq]'"
+        )
+    try:
+        has_place = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        has_place = False
+    if url.startswith(RABBITMQ_SCHEMES) and not has_place:
+        raise SettingInvalid(
+            "BROKER_URL: name RabbitMQ's host, and its port as a number, e.g. amqp://user:PASSWORD@mq:5672/"
+        )
+    return url or _redis_url(env)
 
 
 def _smtp_from(env: Mapping[str, str]) -> str:

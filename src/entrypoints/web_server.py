@@ -70,18 +70,20 @@ class _WorkerStart:
     def __call__(self) -> Callable[..., Any]:
         logs.configure(self.log_format, self.log_level)
         _die_with(self.server_pid)
+        hearts: list[Heart] = []
+
+        def begin_drain(signum: int, frame: FrameType | None) -> None:
+            drain.begin()
+            for heart in hearts:
+                heart.ask_to_stop()
+
+        signal.signal(_DRAIN_SIGNAL, begin_drain)
         # By name, since nothing of the API may be loaded in the server's own process before it forks.
         application = importlib.import_module("entrypoints.django_site.wsgi").application
         container = importlib.import_module("entrypoints.rest_api.wiring").container()
         _check_isolation(container)
-        heart = Heart(container, "web")
-
-        def begin_drain(signum: int, frame: FrameType | None) -> None:
-            drain.begin()
-            heart.ask_to_stop()
-
-        signal.signal(_DRAIN_SIGNAL, begin_drain)
-        heart.start()
+        hearts.append(Heart(container, "web"))
+        hearts[0].start()
         return application
 
 
@@ -115,6 +117,7 @@ def serve(
     """
     _require_free(host, port)
     logs.configure(settings.log_format, settings.log_level)
+    signal.signal(_DRAIN_SIGNAL, signal.SIG_IGN)  # a worker that only starts up must not die of it
     connections.close_all()  # a connection that is open across a fork would have two ends here
     server = _Server(
         "entrypoints.django_site.wsgi:application",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from fuzz.over_http import over_http
 from integration.conftest import database_urls as database_urls
 from integration.conftest import postgres as postgres
 from integration.rest_api.checked_client import Application, CheckedClient
+from integration.rest_api.readiness import parked_message
 from integration.web_server.conftest import web_environment as web_environment
 from integration.web_server.web_process import web_process
 
@@ -39,6 +41,8 @@ class Service:
     base_url: str | None
     open_unit_of_work: OpenUnitOfWork
     """The same store from inside, for what no caller can do yet."""
+    park_message: Callable[[UUID], UUID]
+    """Make a dead letter for that tenant; its id."""
 
     def token(self) -> str:
         """A token that may do everything, of a tenant that nobody else has."""
@@ -64,15 +68,16 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     """The service, for the tests of a module."""
     container = Container()
     container.settings.override(Settings(persistence="django" if REAL_SERVICE else "memory"))
+    park = functools.partial(parked_message, container)
     if REAL_SERVICE:
         environment = request.getfixturevalue("web_environment")
         folder = request.getfixturevalue("tmp_path_factory").mktemp("web")
         with web_process(environment, folder) as web:
             url = web.start().url
-            yield Service(over_http(url), container.access_desk(), url, container.unit_of_work)
+            yield Service(over_http(url), container.access_desk(), url, container.unit_of_work, park)
     else:
         before = wiring.use(container)
-        yield Service(in_process, container.access_desk(), None, container.unit_of_work)
+        yield Service(in_process, container.access_desk(), None, container.unit_of_work, park)
         wiring.use(before)
 
 

@@ -25,8 +25,10 @@ from integration.rest_api.conftest import ORDER
 CASES_BY_OPERATION: Final = 200 if REAL_SERVICE else 20
 CASES_MIN: Final = 2_000 if REAL_SERVICE else 300
 KNOWN_SKU: Final = "TEA-1"
+LETTERS: Final = 20
+"""Dead letters to be replayed, each of them once."""
 
-_ORDER_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _TAGS: Final = re.compile(r'\*|"[!#-~]*"(, "[!#-~]*")*', re.ASCII)
 
@@ -38,12 +40,14 @@ if not REAL_SERVICE:
     api.app = application
 
 _cases_run = 0
+_letters: list[str] = []
 
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> CheckedClient:
-    """A client of a tenant with a product."""
-    client = service.client()
+    """A client of a tenant with a product and dead letters."""
+    client, tenant_id = service.client_of_a_tenant()
+    _letters[:] = [str(service.park_message(tenant_id)) for _ in range(LETTERS)]
     made = client.post("/v1/products", {"sku": KNOWN_SKU, "name": "Tea"}, idempotency_key="tea")
     assert made.status == 201
     return client
@@ -105,8 +109,10 @@ def test_enough_was_tried() -> None:
 
 def _aim(case: schemathesis.Case, order_id: str) -> None:
     names = case.path_parameters
-    if _ORDER_ID.fullmatch(str(names.get("order_id", ""))) and _heads(names["order_id"]):
+    if _ID.fullmatch(str(names.get("order_id", ""))) and _heads(names["order_id"]):
         names["order_id"] = order_id
+    if _letters and _ID.fullmatch(str(names.get("message_id", ""))) and _heads(names["message_id"]):
+        names["message_id"] = _letters.pop()
     if _SKU.fullmatch(str(names.get("sku", ""))) and _heads(names["sku"]):
         names["sku"] = KNOWN_SKU
     tags = case.headers.get("If-Match")

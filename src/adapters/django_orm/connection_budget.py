@@ -18,7 +18,8 @@ from domain.errors import DomainError
 class ConnectionBudget:
     """ReadinessCheck: the connections of all processes fit.
 
-    These are `web_workers` × `web_threads`, a worker's `worker_threads`, and `spare` for relay, commands and operators.
+    These are `web_workers` × `web_threads`, for each web worker one more while `/metrics` asks for the lag, a worker's
+    `worker_threads`, and `spare` for relay, commands and operators.
     """
 
     web_workers: int
@@ -29,7 +30,7 @@ class ConnectionBudget:
     def __call__(self) -> CheckResult:
         """See the port."""
         name = "connection budget"
-        needed = self.web_workers * self.web_threads + self.worker_threads + self.spare
+        needed = self.web_workers * (self.web_threads + 1) + self.worker_threads + self.spare
         try:
             ((offered,),) = query_of_nobody(
                 "SELECT current_setting('max_connections')::integer"

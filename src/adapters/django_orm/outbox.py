@@ -12,7 +12,8 @@ from typing import Final
 from uuid import UUID
 
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
-from adapters.django_orm.tenant_session import TenantSession, query_of_nobody, query_once
+from adapters.django_orm.message_lag import lag_of_all_tenants
+from adapters.django_orm.tenant_session import SYSTEM_ALIAS, TenantSession, query_of_nobody, query_once
 from application.ports.outbox import (
     CLAIM_LEASE_S,
     ERROR_LENGTH_MAX,
@@ -24,8 +25,6 @@ from application.ports.outbox import (
     Wake,
 )
 from domain.errors import NotFound
-
-SYSTEM_ALIAS: Final = "system"
 
 _KEY: Final = "tenant_id = %s AND consumer = %s AND stream_id = %s"
 # Only the first message that isn't settled may be taken. SKIP LOCKED stands around that one row, not around the
@@ -70,20 +69,11 @@ FROM due WHERE message.tenant_id = due.tenant_id AND message.consumer = due.cons
     AND message.stream_id = due.stream_id AND message.version = due.version
 RETURNING message.tenant_id, message.consumer, message.stream_id
 """
-_LAG: Final = """
-SELECT consumer, count(*) FILTER (WHERE settled_at IS NULL AND parked_at IS NULL),
-    extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE settled_at IS NULL AND parked_at IS NULL))
-        ::float,
-    count(*) FILTER (WHERE parked_at IS NOT NULL), extract(epoch FROM clock_timestamp() - min(parked_at))::float,
-    count(*) FILTER (WHERE settled_at IS NOT NULL)
-FROM message
-WHERE settled_at IS NULL OR settled_at > statement_timestamp() - interval '1 minute'
-GROUP BY consumer ORDER BY consumer
-"""
 _PARKED: Final = """
 SELECT m.id, m.consumer, e.stream_kind, m.stream_id, m.version, e.type, m.error, m.tries, m.created_at, m.parked_at
 FROM message m JOIN event e USING (tenant_id, stream_id, version)
-WHERE m.tenant_id = %s AND m.parked_at IS NOT NULL AND (%s IS NULL OR m.id > %s) ORDER BY m.id LIMIT %s
+WHERE m.tenant_id = %s AND m.parked_at IS NOT NULL AND (%s IS NULL OR m.consumer = %s) AND (%s IS NULL OR m.id > %s)
+ORDER BY m.id LIMIT %s
 """
 _REPLAY: Final = """
 UPDATE message SET parked_at = NULL, due_at = clock_timestamp(), wake_at = clock_timestamp(), tries = 0, error = ''
@@ -142,25 +132,15 @@ class DjangoBacklog:
 
     def lag(self) -> Sequence[ConsumerLag]:
         """See the port."""
-        return [
-            ConsumerLag(
-                consumer=consumer,
-                pending=pending,
-                oldest_age_s=age,
-                parked=parked,
-                oldest_parked_age_s=parked_age,
-                settled_last_minute=settled,
-            )
-            for consumer, pending, age, parked, parked_age, settled in query_of_nobody(
-                _LAG, alias=SYSTEM_ALIAS
-            )
-        ]
+        return lag_of_all_tenants()
 
 
 class DjangoDeadLetters:
     """DeadLetters, as the application's role."""
 
-    def list(self, tenant_id: UUID, *, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+    def list(
+        self, tenant_id: UUID, *, consumer: str | None = None, after: UUID | None, limit: int
+    ) -> Sequence[DeadLetter]:
         """See the port."""
         return [
             DeadLetter(
@@ -176,14 +156,14 @@ class DjangoDeadLetters:
                 parked_at=parked_at,
             )
             for id_, consumer, kind, stream_id, version, type_, error, tries, created_at, parked_at in query_once(
-                tenant_id, _PARKED, (tenant_id, after, after, limit)
+                tenant_id, _PARKED, (tenant_id, consumer, consumer, after, after, limit)
             )
         ]
 
     def replay(self, tenant_id: UUID, message_id: UUID) -> None:
         """See the port."""
         if not query_once(tenant_id, _REPLAY, (tenant_id, message_id)):
-            raise NotFound(kind="dead letter", id=str(message_id))
+            raise NotFound(kind=DeadLetter.kind, id=str(message_id))
 
 
 def _held(message: Message) -> tuple[object, ...]:

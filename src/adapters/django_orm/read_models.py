@@ -21,6 +21,7 @@ from adapters.django_orm.aggregate_rows import (
 )
 from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot, slots
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
+from adapters.django_orm.message_lag import lag_of_tenant
 from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
@@ -28,6 +29,7 @@ from adapters.django_orm.models.abstract import SoftDeleteManager
 from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.event_store import RecordedEvent
+from application.ports.outbox import ConsumerLag
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -135,6 +137,10 @@ class DjangoReadModels:
         if not rows:
             raise missing_product(self._query, self._tenant_id, sku)
         return StockView(**dict(zip(columns, rows[0], strict=True)))
+
+    def message_lag(self) -> tuple[ConsumerLag, ...]:
+        """See the port."""
+        return lag_of_tenant(self._tenant_id)
 
     def _page_values(self, after: PageKey | None, limit: int) -> dict[str, object]:
         """One row more than asked for tells whether there is a next page."""

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from adapters.django_orm.outbox import SYSTEM_ALIAS
-from adapters.django_orm.tenant_session import query_of_nobody
+from adapters.django_orm.tenant_session import SYSTEM_ALIAS, query_of_nobody
 from application.ports.schedules import JOB_ERROR_LENGTH_MAX, Plan, ScheduleState, Turn
 
 _PLAN: Final = """

@@ -54,7 +54,16 @@ STOCK_ITEM_TABLE: Final = AggregateTable(
 )
 ORDER_TABLE: Final = AggregateTable(
     name="customer_order",
-    changing=("version", "status", "note", "address", "cancel_reason", "updated_at", *DELETION_COLUMNS),
+    changing=(
+        "version",
+        "status",
+        "payment_method",
+        "note",
+        "address",
+        "cancel_reason",
+        "updated_at",
+        *DELETION_COLUMNS,
+    ),
 )
 
 

@@ -24,6 +24,9 @@ from adapters.django_orm.error_translation import port_errors
 
 Row = tuple[Any, ...]
 
+SYSTEM_ALIAS: Final = "system"
+"""The connection of relay, scheduler and lag, whose role sees all tenants."""
+
 _SET_TENANT: Final = "SELECT set_config('app.tenant', %s, true); "
 # The level is named, since the order of events rests on it.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; " + _SET_TENANT

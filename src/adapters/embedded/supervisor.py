@@ -70,6 +70,9 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     deaths: deque[float] = field(default_factory=deque)
     restart_at: float = 0.0
+    ready_by: float | None = None
+    """Of a restart that isn't ready yet: until when it must be."""
+    log_offset: int = 0
 
 
 class Supervisor:
@@ -139,17 +142,14 @@ class Supervisor:
     def run_until_stopped(self) -> None:
         """Watch the children until a stop is requested; returns then, with all of them still running.
 
-        Raises EmbeddedServiceError when one died too often within RESTART_WINDOW_S, or
-        doesn't become ready again.
+        Raises EmbeddedServiceError when one died too often within RESTART_WINDOW_S; one that doesn't become ready
+        again in time counts as dead.
         """
         while not self._stop_requested:
             if self._guard.ensure_running():
                 self._on_change()
             for child in list(self._children.values()):
-                try:
-                    self._watch(child)
-                except StopRequested:
-                    return
+                self._watch(child)
             time.sleep(WATCH_EVERY_S)
 
     def stop(self) -> None:
@@ -214,25 +214,48 @@ class Supervisor:
         return False
 
     def _watch(self, child: _Child) -> None:
+        """Never waits for one child, since what it needs to become ready may be another that has to be restarted."""
+        now = time.monotonic()
         if child.process is None:
-            if time.monotonic() >= child.restart_at:
-                self._restart(child)
+            if now >= child.restart_at:
+                self._restart(child, now)
         elif child.process.poll() is not None:
-            self._note_death(child, f"ended with status {child.process.returncode}")
+            self._note_end(child, child.process.returncode, now)
+        elif child.ready_by is not None:
+            if child.service.is_ready() and child.process.poll() is None:
+                child.ready_by = None
+                self._report(f"{child.service.name} is ready")
+            elif now > child.ready_by:
+                self._end([child])
+                self._note_death(child, f"wasn't ready within {child.service.ready_timeout_s:g} s")
 
-    def _restart(self, child: _Child) -> None:
+    def _restart(self, child: _Child, now: float) -> None:
+        if child.ready_by is None:
+            child.ready_by = now + child.service.ready_timeout_s
+        child.log_offset = self._state.log_size(child.service.name)
         try:
-            self._start(child)
-        except StopRequested:
-            raise
+            self._spawn(child)
         except EmbeddedServiceError as error:
-            if child.process is not None:
-                raise  # it lives but isn't ready: it was waited for long enough
             self._note_death(child, str(error))
+
+    def _note_end(self, child: _Child, status: int, now: float) -> None:
+        service = child.service
+        if child.ready_by is None:
+            self._note_death(child, f"ended with status {status}")
+            return
+        tail = self._state.log_tail(service.name, since=child.log_offset)
+        if now <= child.ready_by and service.starts_again(tail):
+            self._bury(child)
+            child.restart_at = now + START_TRY_PAUSE_S
+        else:
+            self._note_death(
+                child, f"ended with status {status} before it was ready; its log ends with:\n{tail}"
+            )
 
     def _note_death(self, child: _Child, reason: str) -> None:
         name = child.service.name
         self._bury(child)
+        child.ready_by = None
         now = time.monotonic()
         while child.deaths and now - child.deaths[0] > RESTART_WINDOW_S:
             child.deaths.popleft()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.message_lag import lag_of
 from adapters.memory.messages import Row, postpone
 from adapters.memory.transaction import Transaction, recorded_event
 from application.ports.event_store import RecordedEvent
@@ -102,32 +103,7 @@ class InMemoryBacklog:
 
     def lag(self) -> Sequence[ConsumerLag]:
         """See the port."""
-        with self._database.latch:
-            at = self._database.now()
-            rows = list(
-                self._database.messages.where(
-                    lambda row: row["settled_at"] is None or row["settled_at"] > at - timedelta(minutes=1)
-                )
-            )
-        by_consumer: dict[str, list[Row]] = {}
-        for row in rows:
-            by_consumer.setdefault(row["wake"].consumer, []).append(row)
-        lags = []
-        for consumer, own in sorted(by_consumer.items()):
-            pending = [row for row in own if row["settled_at"] is None and row["parked_at"] is None]
-            oldest = min((row["created_at"] for row in pending), default=None)
-            given_up = [row["parked_at"] for row in own if row["parked_at"] is not None]
-            lags.append(
-                ConsumerLag(
-                    consumer=consumer,
-                    pending=len(pending),
-                    oldest_age_s=None if oldest is None else (at - oldest).total_seconds(),
-                    parked=len(given_up),
-                    oldest_parked_age_s=(at - min(given_up)).total_seconds() if given_up else None,
-                    settled_last_minute=sum(row["settled_at"] is not None for row in own),
-                )
-            )
-        return lags
+        return lag_of(self._database, lambda row: True)
 
 
 class InMemoryDeadLetters:
@@ -136,7 +112,9 @@ class InMemoryDeadLetters:
     def __init__(self, database: InMemoryDatabase) -> None:
         self._database = database
 
-    def list(self, tenant_id: UUID, *, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+    def list(
+        self, tenant_id: UUID, *, consumer: str | None = None, after: UUID | None, limit: int
+    ) -> Sequence[DeadLetter]:
         """See the port."""
         with self._database.latch:
             rows = sorted(
@@ -145,7 +123,7 @@ class InMemoryDeadLetters:
                     for row in self._database.messages.where(
                         lambda row: row["parked_at"] is not None and row["wake"].tenant_id == tenant_id
                     )
-                    if after is None or row["id"] > after
+                    if (after is None or row["id"] > after) and consumer in (None, row["wake"].consumer)
                 ),
                 key=lambda row: row["id"],
             )[:limit]
@@ -156,7 +134,7 @@ class InMemoryDeadLetters:
         with self._database.latch:
             row = self._database.messages.by_id(tenant_id, message_id)
             if row is None or row["parked_at"] is None:
-                raise NotFound(kind="dead letter", id=str(message_id))
+                raise NotFound(kind=DeadLetter.kind, id=str(message_id))
             row.update(parked_at=None, tries=0, error="")
             postpone(row, self._database.now(), timedelta(0))
 

@@ -8,10 +8,12 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 from adapters.memory.database import InMemoryDatabase, Row
+from adapters.memory.message_lag import lag_of
 from adapters.memory.missing import missing
 from adapters.row_mapping.orders import order_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
+from application.ports.outbox import ConsumerLag
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -94,6 +96,10 @@ class InMemoryReadModels:
         if row is None or row["deleted_at"] is not None:
             raise NotFound(kind=Product.kind, id=sku)
         return StockView.of(stock_item_from_row(row, row["reservations"]))
+
+    def message_lag(self) -> tuple[ConsumerLag, ...]:
+        """See the port."""
+        return lag_of(self._database, lambda row: row["wake"].tenant_id == self._tenant_id)
 
     def _missing_product(self, sku: str) -> DomainError:
         deleted = self._database.rows_where(

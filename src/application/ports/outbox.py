@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 from uuid import UUID
 
 from application.ports.event_store import RecordedEvent
@@ -26,6 +26,7 @@ WAKE_AGAIN_AFTER_S: Final = 2
 SETTLED_KEPT_FOR: Final = timedelta(days=7)
 """A settled message says for so long that it was handled; then a purge removes it."""
 ERROR_LENGTH_MAX: Final = 500
+CONSUMER_LENGTH_MAX: Final = 100
 
 Subscriptions = Mapping[type[Event], tuple[str, ...]]
 """Which consumers react to an event."""
@@ -96,7 +97,7 @@ class MessageClaims(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerLag:
-    """What one consumer of all tenants has before it (O7)."""
+    """What one consumer has before it."""
 
     consumer: str
     pending: int
@@ -111,7 +112,7 @@ class ConsumerLag:
 
 
 class Backlog(Protocol):
-    """The messages of all tenants, as the relay sees them. Raises StoreUnavailable."""
+    """The messages of all tenants, as the relay sees them (O7). Raises StoreUnavailable."""
 
     def due(self, limit: int) -> Sequence[Wake]:
         """Up to `limit` keys whose first message is due and was not woken within WAKE_AGAIN_AFTER_S, oldest first.
@@ -121,13 +122,16 @@ class Backlog(Protocol):
         ...
 
     def lag(self) -> Sequence[ConsumerLag]:
-        """One entry for each consumer that has or had messages in the last minute, by name."""
+        """One entry for each consumer that has messages, or had some in the last minute, by name."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """A message that no further try is made for, until it is replayed."""
+
+    kind: ClassVar[str] = "dead letter"
+    """What it is called where there is none."""
 
     id: UUID
     consumer: str
@@ -144,13 +148,18 @@ class DeadLetter:
 class DeadLetters(Protocol):
     """The parked messages of one tenant at a time."""
 
-    def list(self, tenant_id: UUID, *, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
-        """Up to `limit` of them with ids above `after`, by id."""
+    def list(
+        self, tenant_id: UUID, *, consumer: str | None = None, after: UUID | None, limit: int
+    ) -> Sequence[DeadLetter]:
+        """Up to `limit` of them with ids above `after`, by id: the oldest message first, as ids rise with time.
+
+        Those of one consumer if it is named. Raises StoreUnavailable.
+        """
         ...
 
     def replay(self, tenant_id: UUID, message_id: UUID) -> None:
         """Make it due again, as if it had never been tried; those behind it follow in order.
 
-        Raises NotFound unless it is parked.
+        Raises NotFound unless it is parked, StoreUnavailable.
         """
         ...

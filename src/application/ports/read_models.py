@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
+from application.ports.outbox import ConsumerLag
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order, OrderStatus
@@ -240,6 +241,12 @@ class ReadModels(Protocol):
 
     def stock(self, sku: str) -> StockView:
         """Raises NotFound, Gone, as the product does."""
+        ...
+
+    def message_lag(self) -> tuple[ConsumerLag, ...]:
+        """What consumers have before them of this tenant's messages, by name; those that have some, or settled
+        some in the last minute.
+        """
         ...
 
 

@@ -60,6 +60,24 @@ class OrderAmended(Event):
     address: str
 
 
+@event("order.payment_declined")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaymentDeclined(Event):
+    """The gateway refused the payment; the customer may try another."""
+
+    reason: str
+
+
+@event("order.payment_tried_again")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPaymentTriedAgain(Event):
+    """A further try to pay, perhaps by another method."""
+
+    personal: ClassVar = MappingProxyType({"payment_method": REDACTED})
+
+    payment_method: str
+
+
 @event("order.confirmed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderConfirmed(Event):

@@ -18,6 +18,8 @@ from domain.orders.events import (
     OrderConfirmed,
     OrderDeleted,
     OrderDelivered,
+    OrderPaymentDeclined,
+    OrderPaymentTriedAgain,
     OrderPlaced,
     OrderPurged,
     OrderRestored,
@@ -209,6 +211,17 @@ class Order(SoftDeletable):
         if (note, address) != (self.note, self.address):
             self._record(OrderAmended(occurred_at=at, note=note, address=address))
 
+    def decline_payment(self, reason: str, *, at: datetime) -> None:
+        """The payment was refused; the order waits for a further try."""
+        self._require_status("declined", frozenset({OrderStatus.PENDING}))
+        self._record(OrderPaymentDeclined(occurred_at=at, reason=reason))
+
+    def pay_again(self, payment_method: str, *, at: datetime) -> None:
+        """Try to pay by this method; only an order whose payment was refused waits for that."""
+        require_text("payment_method", payment_method, length_max=PAYMENT_METHOD_LENGTH_MAX)
+        self._require_status("paid again", frozenset({OrderStatus.AWAITING_PAYMENT}))
+        self._record(OrderPaymentTriedAgain(occurred_at=at, payment_method=payment_method))
+
     def confirm(self, *, at: datetime) -> None:
         """The order is paid and its stock reserved."""
         self._require_status("confirmed", OPEN_STATUSES)
@@ -302,6 +315,10 @@ class Order(SoftDeletable):
                 self.purged_at = None
             case OrderAmended():
                 self.note, self.address = event.note, event.address
+            case OrderPaymentDeclined():
+                self.status = OrderStatus.AWAITING_PAYMENT
+            case OrderPaymentTriedAgain():
+                self.status, self.payment_method = OrderStatus.PENDING, event.payment_method
             case OrderConfirmed():
                 self.status = OrderStatus.CONFIRMED
             case OrderShipped():

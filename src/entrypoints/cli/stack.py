@@ -118,7 +118,7 @@ def _background_roles(
     if not is_ours and not settings.database_system_url:
         report("DATABASE_SYSTEM_URL is not set: no worker is started, and messages wait for one")
         return ()
-    delivering = ("worker", "relay") if stack.redis_url else ("worker",)
+    delivering = ("worker", "relay") if stack.redis_url or settings.broker_url else ("worker",)
     if not is_ours and not settings.database_purge_url:
         report("DATABASE_PURGE_URL is not set: no scheduler is started, and nothing is purged")
         return delivering

@@ -21,12 +21,12 @@ from entrypoints.worker.rounds import holds, stopped_by_signals
 def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
     """Handle messages until SIGTERM, then finish what runs.
 
-    HOLDWATER_WORKER_THREADS says how many at once. Without a Redis it looks for work in PostgreSQL itself.
+    HOLDWATER_WORKER_THREADS says how many at once. Without a broker it looks for work in PostgreSQL itself.
 
     Example: holdwater worker --state-dir var
     """
     container = _container(state_dir)
-    own_relay = () if container.settings().redis_url else (container.require_system_role,)
+    own_relay = () if container.settings().broker_url else (container.require_system_role,)
     _run("worker", run_worker, container, *own_relay)
 
 
@@ -36,9 +36,9 @@ def relay(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
     Example: holdwater relay --state-dir var
     """
     container = _container(state_dir)
-    if not container.settings().redis_url:
+    if not container.settings().broker_url:
         raise typer.BadParameter(
-            "there is no broker: set REDIS_URL, or run workers alone, which then wake themselves"
+            "there is no broker: set REDIS_URL or BROKER_URL, or run workers alone, which then wake themselves"
         )
     _run("relay", run_relay, container, container.require_system_role)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.read_models import EventView, OrderView, ProductView, StockView
 from application.ports.readiness import CheckResult
 from domain.errors import DomainError
@@ -65,7 +66,13 @@ def openapi_document() -> Node:
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
-        "tags": [{"name": "orders"}, {"name": "customers"}, {"name": "products"}, {"name": "operators"}],
+        "tags": [
+            {"name": "orders"},
+            {"name": "customers"},
+            {"name": "products"},
+            {"name": "ops"},
+            {"name": "operators"},
+        ],
         "paths": {**paths, **_operator_paths()},
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -85,7 +92,7 @@ def _operation(operation: Operation) -> Node:
     node: Node = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "description": f"Needs a token with the scope `{operation.scope.value}`.",
+        "description": f"Needs a token with the scope `{operation.scope.value}`. {operation.note}".rstrip(),
         "tags": [operation.path.split("/")[2]],
         "parameters": [
             *({"$ref": _PARAMETER_REF + name} for name in header_names),
@@ -152,7 +159,7 @@ def _refusal(status: HTTPStatus, errors: list[type[DomainError]], *, replays: bo
 
 def _schemas() -> Node:
     structs = [operation.body.struct for operation in OPERATIONS if operation.body is not None]
-    views = [OrderView, ProductView, StockView, EventView]
+    views = [OrderView, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
     )
@@ -265,6 +272,9 @@ _PARAMETERS: Final = {
     "customer_ref": _parameter(
         "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",
         {"type": "string", "minLength": 1, "maxLength": CUSTOMER_REF_LENGTH_MAX}, required=True,
+    ),
+    "message_id": _parameter(
+        "message_id", "path", "The dead letter's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "IdempotencyKey": _parameter("Idempotency-Key", "header", _KEY_WORDS, _KEY_SCHEMA, required=True),
     "OptionalIdempotencyKey": _parameter(

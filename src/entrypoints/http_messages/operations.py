@@ -20,6 +20,7 @@ from application.orders.order_at_time import NotYetPlaced
 from application.orders.order_at_version import VersionNotReached
 from application.orders.place_order import PlaceOrder
 from application.orders.return_order_lines import ReturnOrderLines
+from application.ports.outbox import CONSUMER_LENGTH_MAX, ConsumerLag, DeadLetter
 from application.ports.rate_limit import TooManyRequests
 from application.ports.read_models import (
     PAGE_DEFAULT,
@@ -75,7 +76,7 @@ class Page:
 class Operation:
     """One method at one address. `takes_key`: Idempotency-Key is honoured; `needs_key`: it is required.
 
-    `result` None: the answer has no body, only its headers.
+    `result` None: the answer has no body, only its headers. `note` tells callers what the headers and bodies don't.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Operation:
     body: BodyDecoder | None = None
     query: tuple[QueryParameter, ...] = ()
     own_refusals: tuple[type[DomainError], ...] = ()
+    note: str = ""
 
     @property
     def is_change(self) -> bool:
@@ -269,12 +271,36 @@ LIST_ORDER_EVENTS: Final = Operation(
         _LIMIT,
     ),
 )  # fmt: skip
+READ_LAG: Final = Operation(
+    id="readLag", method="GET", path="/v1/ops/lag",
+    summary="Show what each consumer of messages has before it",
+    scope=Scope.OPS, result=ConsumerLag, is_list=True, gives_tag=False,
+    note="Names the consumers that have messages, or settled some in the last minute; all of them on one page.",
+)  # fmt: skip
+LIST_DEAD_LETTERS: Final = Operation(
+    id="listDeadLetters", method="GET", path="/v1/ops/dead-letters",
+    summary="List messages that no further try is made for, oldest first",
+    scope=Scope.OPS, result=DeadLetter, is_list=True, gives_tag=False,
+    query=(
+        query.text("consumer", "Only those for this consumer.", length_max=CONSUMER_LENGTH_MAX),
+        _LIMIT,
+        query.cursor(),
+    ),
+)  # fmt: skip
+REPLAY_DEAD_LETTER: Final = Operation(
+    id="replayDeadLetter", method="POST", path="/v1/ops/dead-letters/{message_id}/replay",
+    summary="Let a dead letter be tried again; what waits behind it follows in order",
+    scope=Scope.OPS, result=None, status=204, gives_tag=False, own_refusals=(NotFound,),
+    note="Needs no `Idempotency-Key`: once it is replayed it is no dead letter, so that a retry is answered 404 and "
+    "does nothing.",
+)  # fmt: skip
 
 OPERATIONS: Final = (
     LIST_PRODUCTS, CREATE_PRODUCT, READ_PRODUCT, RENAME_PRODUCT, DELETE_PRODUCT, RESTORE_PRODUCT,
     READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
     LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, SHIP_ORDER, DELIVER_ORDER,
     RETURN_ORDER_LINES, DELETE_ORDER, RESTORE_ORDER, LIST_ORDER_EVENTS, LIST_CUSTOMER_ORDERS,
+    READ_LAG, LIST_DEAD_LETTERS, REPLAY_DEAD_LETTER,
 )  # fmt: skip
 
 

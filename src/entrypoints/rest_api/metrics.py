@@ -1,6 +1,7 @@
-"""`/metrics`: what this server's processes counted, in the text format of Prometheus.
+"""`/metrics`: what this server's processes counted, and what the database says, in the text format of Prometheus.
 
-Labels are bounded: routes by their template, known methods, statuses. Nothing names a tenant, a caller or a resource.
+Labels are bounded: routes by their template, known methods, statuses, consumers. Nothing names a tenant, a caller or a
+resource.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from application.ports.outbox import ConsumerLag
 from domain.errors import DomainError
 from entrypoints.limits import METRICS_READS_MAX
 from entrypoints.rest_api.wiring import container
@@ -31,6 +33,11 @@ NO_ROUTE: Final = "none"
 DURATION_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """From one cached read to the time-out of a transaction."""
 HELD_BACK: Final = "holdwater_event_readers_held_back_seconds"
+LAG_KNOWN: Final = "holdwater_messages_lag_known"
+PENDING: Final = "holdwater_messages_pending"
+OLDEST_AGE: Final = "holdwater_messages_oldest_age_seconds"
+DEAD: Final = "holdwater_messages_dead"
+SETTLED: Final = "holdwater_messages_settled_last_minute"
 
 _log: Final = logging.getLogger("holdwater.metrics")
 
@@ -70,7 +77,7 @@ def count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> N
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """The page. What can't be found out at this moment is left out, never shown as 0."""
-    body = _counted() + generate_latest(_readers())
+    body = _counted() + generate_latest(_found())
     response = HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -97,6 +104,49 @@ class _HeldBackReaders(Collector):
         yield family
 
 
+class _MessageLag(Collector):
+    """O7: how far messages of all tenants are, by consumer; the same whichever process answers."""
+
+    def collect(self) -> Iterator[Metric]:
+        lag = container().sample_lag().handle()
+        known = GaugeMetricFamily(
+            LAG_KNOWN, "1 if the figures of messages are known, 0 if they could not be found out."
+        )
+        known.add_metric((), 0 if lag is None else 1)
+        yield known
+        if lag is None:
+            return
+        families = {
+            field: GaugeMetricFamily(name, text, labels=("consumer",))
+            for field, name, text in (
+                ("pending", PENDING, "Messages that are neither settled nor dead letters."),
+                ("oldest_age_s", OLDEST_AGE, "Age of the oldest pending message; absent without any."),
+                ("parked", DEAD, "Dead letters."),
+                ("settled_last_minute", SETTLED, "Messages that were settled in the last minute."),
+            )
+        }
+        by_consumer = {each.consumer: each for each in lag}
+        # A consumer that is at work here and has no message has nothing before it: that is known.
+        for consumer in sorted(by_consumer.keys() | container().consumers().keys()):
+            found = by_consumer.get(consumer, _nothing_for(consumer))
+            for field, family in families.items():
+                value = getattr(found, field)
+                if value is not None:
+                    family.add_metric((consumer,), value)
+        yield from families.values()
+
+
+def _nothing_for(consumer: str) -> ConsumerLag:
+    return ConsumerLag(
+        consumer=consumer,
+        pending=0,
+        oldest_age_s=None,
+        parked=0,
+        oldest_parked_age_s=None,
+        settled_last_minute=0,
+    )
+
+
 def _counted() -> bytes:
     folder = container().settings().metrics_folder
     if not folder:
@@ -113,9 +163,11 @@ def _counted() -> bytes:
     raise AssertionError("unreachable: the last try answers or raises")
 
 
-def _readers() -> CollectorRegistry:
+def _found() -> CollectorRegistry:
+    """What isn't counted but asked for when the page is."""
     registry = CollectorRegistry()
     registry.register(_HeldBackReaders())
+    registry.register(_MessageLag())
     return registry
 
 

@@ -20,7 +20,7 @@ from application.orders.return_order_lines import ReturnOrderLines
 from application.orders.ship_order import ShipOrder
 from application.ports.read_models import PAGE_DEFAULT, OrderFilter
 from domain.access import Scope
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX, Order
 from domain.text import require_text
 from entrypoints.http_messages.cursors import to_cursor
@@ -39,6 +39,7 @@ from entrypoints.http_messages.operations import (
     SHIP_ORDER,
     by_method,
 )
+from entrypoints.rest_api.addresses import known_id
 from entrypoints.rest_api.api_view import ApiView
 from entrypoints.rest_api.wiring import container
 
@@ -194,10 +195,4 @@ class CustomerOrders(ApiView):
 
 def known_order_id(text: str) -> UUID:
     """The id of that address, in its one canonical form. Raises NotFound, as for an id that nobody has."""
-    try:
-        found = UUID(text)
-    except ValueError:
-        raise NotFound(kind=Order.kind, id=text) from None
-    if str(found) != text:
-        raise NotFound(kind=Order.kind, id=text)
-    return found
+    return known_id(Order.kind, text)

@@ -10,7 +10,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import metrics, operators, orders, products
+from entrypoints.rest_api import metrics, operators, ops, orders, products
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -40,6 +40,9 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/stock", products.ProductStock.as_view()),
     path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
+    path("v1/ops/lag", ops.Lag.as_view()),
+    path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
+    path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),
     path("v1/openapi.json", operators.get_only(operators.openapi)),
     path("livez", operators.get_only(operators.livez)),
     path("readyz", operators.get_only(operators.readyz)),

@@ -22,9 +22,10 @@ WORKER_STOP_MS: Final = 20_000
 
 def run_relay(container: Container, stop: threading.Event) -> None:
     """Wake workers over the broker until told to stop; who commits messages rings for the next round."""
-    queue, bell = container.task_queue(), container.bell()
+    queue = container.task_queue()
+    idle = container.bell().wait if container.settings().redis_url else None
     try:
-        _relay(RelayHandler(container.backlog(), queue), stop, idle=bell.wait)
+        _relay(RelayHandler(container.backlog(), queue), stop, idle=idle)
     finally:
         queue.close()
 
@@ -32,7 +33,7 @@ def run_relay(container: Container, stop: threading.Event) -> None:
 def run_worker(container: Container, stop: threading.Event) -> None:
     """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
     handle, threads = container.drain_key().handle, container.settings().worker_threads
-    if container.settings().redis_url:
+    if container.settings().broker_url:
         queue = container.task_queue()
         worker = container.worker_of(queue, handle, threads=threads)
         worker.start()

@@ -30,7 +30,9 @@ from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
-from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
+from unit.contracts.outbox_contract import OutboxContract
+from unit.contracts.outbox_messages import REACTIONS, PassTime
+from unit.contracts.outbox_views_contract import OutboxViewsContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.read_models_contract import ReadModelsContract
@@ -126,7 +128,7 @@ class TestEventStore(DjangoBinding, EventStoreContract): ...
 class TestIdempotency(DjangoBinding, IdempotencyContract): ...
 
 
-class TestOutbox(DjangoBinding, OutboxContract):
+class TestOutbox(DjangoBinding, OutboxContract, OutboxViewsContract):
     @pytest.fixture
     def open_unit_of_work(self, rings: list[None]) -> OpenUnitOfWork:
         return functools.partial(DjangoUnitOfWork, subscriptions=REACTIONS, ring=lambda: rings.append(None))

@@ -70,6 +70,7 @@ QUESTIONS: dict[str, Callable[[ReadModels, Product, Order], object]] = {
     "product": lambda views, product, order: views.product(product.sku),
     "products": lambda views, product, order: views.products(),
     "stock": lambda views, product, order: views.stock(product.sku),
+    "message_lag": lambda views, product, order: views.message_lag(),
 }
 
 

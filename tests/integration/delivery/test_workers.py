@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import defaultdict
@@ -17,7 +18,9 @@ import redis
 
 from adapters.django_orm.outbox import DjangoBacklog, DjangoMessageClaims
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
-from adapters.dramatiq_queue import DramatiqQueue, worker_of
+from adapters.dramatiq_queue.over_rabbitmq import RabbitmqCheck, queue_over_rabbitmq
+from adapters.dramatiq_queue.over_redis import queue_over_redis
+from adapters.dramatiq_queue.queue import DramatiqQueue, worker_of
 from adapters.embedded.stack import EmbeddedStack
 from adapters.thread_queue import ThreadQueue
 from application.delivery.drain_key import DrainKeyHandler
@@ -67,13 +70,15 @@ class Delivery:
         self.drain = DrainKeyHandler(DjangoMessageClaims(), {JOURNAL: self.journal}, DjangoUnitOfWork)
 
     @contextmanager
-    def running(self, redis_url: str, *, relays: int, workers: int) -> Iterator[None]:
+    def running(
+        self, new_queue: Callable[..., DramatiqQueue], *, relays: int, workers: int
+    ) -> Iterator[None]:
         """Relays in threads, Dramatiq workers with two threads each."""
-        queues = [DramatiqQueue(redis_url, release_thread=self.release_thread) for _ in range(workers)]
+        queues = [new_queue(release_thread=self.release_thread) for _ in range(workers)]
         started = [worker_of(queue, self.drain.handle, threads=2) for queue in queues]
         for worker in started:
             worker.start()
-        relay_queues = [DramatiqQueue(redis_url) for _ in range(relays)]
+        relay_queues = [new_queue() for _ in range(relays)]
         try:
             with self.relaying(relay_queues):
                 yield
@@ -147,6 +152,11 @@ class Delivery:
             assert own == list(range(1, renames + 2))
 
 
+def over(redis_url: str) -> Callable[..., DramatiqQueue]:
+    """Makes queues in that Redis."""
+    return functools.partial(queue_over_redis, redis_url)
+
+
 @pytest.fixture
 def delivery(tenant_id: UUID, release_thread: Callable[[], None]) -> Delivery:
     return Delivery(tenant_id, release_thread)
@@ -159,7 +169,7 @@ def test_two_relays_and_three_workers_lose_nothing_and_double_nothing_while_redi
     url = start_redis().redis_url
     assert url is not None
     products = []
-    with delivery.running(url, relays=2, workers=3), redis.Redis.from_url(url) as client:
+    with delivery.running(over(url), relays=2, workers=3), redis.Redis.from_url(url) as client:
         for number in range(KEYS):
             products.append(delivery.a_product())
             if number % 6 == 0:
@@ -175,7 +185,7 @@ def test_what_is_written_while_redis_is_away_is_delivered_when_it_is_back(
     stack = start_redis()
     url = stack.redis_url
     assert url is not None
-    with delivery.running(url, relays=1, workers=1):
+    with delivery.running(over(url), relays=1, workers=1):
         before = delivery.a_product()
         delivery.wait_for([before])
         stack.stop()
@@ -186,12 +196,30 @@ def test_what_is_written_while_redis_is_away_is_delivered_when_it_is_back(
     delivery.require_order_by_key(meanwhile)
 
 
-def test_a_queue_without_a_server_says_so(delivery: Delivery) -> None:
-    queue = DramatiqQueue("redis://127.0.0.1:1/0")
+@pytest.mark.usefixtures("cleared_of_pika")
+@pytest.mark.parametrize(
+    "new_queue",
+    [
+        functools.partial(queue_over_redis, "redis://127.0.0.1:1/0"),
+        functools.partial(queue_over_rabbitmq, "amqp://guest:guest@127.0.0.1:1/"),
+        functools.partial(queue_over_rabbitmq, "amqp://guest:guest@nowhere.invalid/"),
+    ],
+)
+def test_a_queue_without_a_server_says_so(delivery: Delivery, new_queue: Callable[[], DramatiqQueue]) -> None:
+    queue = new_queue()
     delivery.a_product()
     with pytest.raises(QueueUnavailable):
         RelayHandler(DjangoBacklog(), queue).handle()
     queue.close()
+
+
+@pytest.mark.promise("A5")
+@pytest.mark.usefixtures("cleared_of_pika")
+@pytest.mark.parametrize("url", ["amqp://127.0.0.1:1", "amqps://nowhere.invalid"])
+def test_a_rabbitmq_that_does_not_answer_is_told(url: str) -> None:
+    result = RabbitmqCheck(url)()
+    assert (result.name, result.required) == ("rabbitmq", False)
+    assert "RabbitMQ does not answer" in (result.problem or "")
 
 
 @pytest.mark.promise("O0", "O4")

@@ -122,3 +122,11 @@ def all_pids(status: StackStatus) -> list[int]:
 def kill(pid: int) -> None:
     assert identity(pid) is not None, "the process to kill is dead already"
     send_signal(pid, signal.SIGKILL)
+
+
+def answers(url: str) -> bool:
+    """Whether PostgreSQL does."""
+    try:
+        return query(url, "SELECT 1") == [(1,)]
+    except psycopg2.OperationalError:
+        return False

@@ -14,7 +14,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from adapters.embedded import supervisor as supervisor_module
 from adapters.embedded.child_process import Account, unprivileged_account
 from adapters.embedded.daemon import running_stack, stack_status, stop_stack
 from adapters.embedded.errors import EmbeddedServiceError, StopRequested
@@ -22,10 +21,12 @@ from adapters.embedded.parent_guard import ParentGuard
 from adapters.embedded.processes import identity, postgres_processes
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory
+from adapters.embedded.supervisor import Patience
 from integration.embedded.conftest import (
     PATIENCE_S,
     PROGRAM,
     all_pids,
+    answers,
     assert_shared_memory_is_freed,
     eventually,
     kill,
@@ -139,7 +140,7 @@ class TestAChildIsKilled:
         assert first is not None
         kill(first)
         eventually(_is_replaced(state, "postgres", first), "no restart")
-        eventually(lambda: _answers(urls.owner_url), "PostgreSQL doesn't answer")
+        eventually(lambda: answers(urls.owner_url), "PostgreSQL doesn't answer")
         assert query(urls.owner_url, "SELECT answer FROM kept") == [(1,)]
         busy.join(PATIENCE_S)
         assert not busy.is_alive()
@@ -169,12 +170,9 @@ class TestAChildIsKilled:
         kill(leader)
         eventually(lambda: not any(identity(pid) for pid in first), "an orphan lives on")
 
-    def test_one_that_keeps_dying_stops_the_stack_and_says_why(
-        self, state: StateDirectory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(supervisor_module, "BACK_OFF_MAX_S", 0.05)
+    def test_one_that_keeps_dying_stops_the_stack_and_says_why(self, state: StateDirectory) -> None:
         program = "import time; time.sleep(0.1); raise SystemExit('no luck today')"
-        with EmbeddedStack(state, with_redis=False) as stack:
+        with EmbeddedStack(state, with_redis=False, patience=Patience(back_off_max_s=0.05)) as stack:
             stack.run_command("web", [sys.executable, "-c", program])
             with pytest.raises(EmbeddedServiceError, match=r"web died 6 times(.|\n)*no luck today"):
                 stack.run_until_stopped()
@@ -209,7 +207,7 @@ class TestASignal:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as supervisor:
             eventually(lambda: stack_status(state).state == "ready")
             supervisor.send_signal(signal.SIGHUP)
-            eventually(lambda: _answers(running_stack(state).urls.app_url))
+            eventually(lambda: answers(running_stack(state).urls.app_url))
             assert supervisor.poll() is None
             supervisor.terminate()
             assert supervisor.wait(PATIENCE_S) == 0
@@ -374,10 +372,3 @@ def _query_until_it_breaks(url: str) -> None:
 def _is_busy(url: str) -> bool:
     active = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%AS busy%'"
     return len(query(url, active + " AND pid <> pg_backend_pid()")) > 0
-
-
-def _answers(url: str) -> bool:
-    try:
-        return query(url, "SELECT 1") == [(1,)]
-    except psycopg2.OperationalError:
-        return False

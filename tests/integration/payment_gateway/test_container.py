@@ -15,6 +15,7 @@ from adapters.embedded.state_directory import StateDirectory
 from adapters.memory.payment_gateway import InMemoryPaymentGateway
 from adapters.payment_gateways.sandbox import SandboxPaymentGateway
 from adapters.system_clock import new_id
+from entrypoints.cli.sandbox_gateway import HANG_S_DEFAULT, LATE_S_DEFAULT
 from entrypoints.container import Container
 from entrypoints.limits import GATEWAY_SETTLE_S, GATEWAY_TIMEOUT_S
 from entrypoints.settings import Settings
@@ -54,6 +55,10 @@ class TestThePaymentGateway:
         assert "open-sesame" not in repr(gateway)
         if gateway is not None:
             assert (gateway.timeout_s, gateway.settle_s) == (GATEWAY_TIMEOUT_S, GATEWAY_SETTLE_S)
+
+    def test_of_the_sandbox_is_late_after_a_time_out_but_before_it_settles(self) -> None:
+        assert GATEWAY_TIMEOUT_S < LATE_S_DEFAULT < GATEWAY_SETTLE_S - GATEWAY_TIMEOUT_S / 2
+        assert HANG_S_DEFAULT > GATEWAY_TIMEOUT_S
 
     def test_takes_the_token_of_its_state_directory(self, tmp_path: Path) -> None:
         hidden = ("HOLDWATER_PAYMENT_GATEWAY_TOKEN", "HOLDWATER_PAYMENT_CALLBACK_SECRET")

@@ -56,6 +56,8 @@ class Caller:
     api: CheckedClient
     order: Answer
     product: Answer
+    message_id: str
+    """A dead letter's, where the operation needs one."""
     order_version: int = 1
     is_ready: bool = False
 
@@ -78,11 +80,12 @@ class Caller:
     def __call__(
         self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any
     ) -> Answer:
-        """`sku`, `order_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
+        """`sku`, `order_id`, `message_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
         tag = self.tag(operation)
         path = operation.path.format(
             sku=changes.pop("sku", "TEA-1"),
             order_id=changes.pop("order_id", self.order_id),
+            message_id=changes.pop("message_id", self.message_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from application.ports.outbox import Wake
+from builders import a_context, a_product
+from domain.inventory.events import ProductCreated
+from entrypoints.container import Container
 from entrypoints.http_messages.operations import DELETE_ORDER, RESTORE_ORDER, RESTORE_PRODUCT, Operation
 from integration.rest_api.checked_client import Answer, CheckedClient
+
+MAILER = "mailer"
+
+
+def parked_message(container: Container, tenant_id: UUID, consumer: str = MAILER) -> UUID:
+    """The id of a new dead letter: the creation of a product, which the consumer could not handle."""
+    product = a_product()
+    reacting = {ProductCreated: (consumer,)}
+    with container.unit_of_work(a_context(tenant_id=tenant_id), subscriptions=reacting) as uow:
+        uow.products.save(product)
+    message = container.message_claims().claim(Wake(tenant_id, consumer, product.id))
+    assert message is not None
+    container.message_claims().park(message, error="nobody answers")
+    return message.id
 
 
 def made_ready(

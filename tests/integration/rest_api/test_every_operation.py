@@ -19,11 +19,13 @@ from entrypoints.container import Container
 from entrypoints.http_messages.operations import (
     OPERATIONS,
     PLACE_ORDER,
+    REPLAY_DEAD_LETTER,
     Operation,
 )
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
+from integration.rest_api.readiness import parked_message
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 every_change = pytest.mark.parametrize(
@@ -37,7 +39,7 @@ every_versioned = pytest.mark.parametrize(
 )
 on_one_thing = pytest.mark.parametrize(
     "operation",
-    [one for one in OPERATIONS if "{sku}" in one.path or "{order_id}" in one.path],
+    [one for one in OPERATIONS if {"{sku}", "{order_id}", "{message_id}"} & set(one.path.split("/"))],
     ids=lambda operation: operation.id,
 )
 
@@ -55,7 +57,10 @@ def call(
         for step in steps:
             step(order)
         uow.orders.save(order)
-    return Caller(api, placed, tea, 1 + len(steps))
+    letter = NOBODYS_ID
+    if operation is REPLAY_DEAD_LETTER:
+        letter = str(parked_message(container, principal.tenant_id))
+    return Caller(api, placed, tea, letter, 1 + len(steps))
 
 
 class GivenUp(Exception):
@@ -113,13 +118,14 @@ class TestEveryOperation:
     @on_one_thing
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
-        answer = call(operation, sku=odd, order_id=odd)
+        answer = call(operation, sku=odd, order_id=odd, message_id=odd)
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
 
     @on_one_thing
     def test_answers_404_for_what_nobody_has(self, call: Caller, operation: Operation) -> None:
-        assert call(operation, sku="NONE", order_id=NOBODYS_ID).code == "not-found"
+        answer = call(operation, sku="NONE", order_id=NOBODYS_ID, message_id=NOBODYS_ID)
+        assert answer.code == "not-found"
 
     @every_operation
     @pytest.mark.promise("A2")
@@ -140,7 +146,9 @@ class TestEveryOperation:
     @every_operation
     @pytest.mark.promise("A2")
     def test_says_which_methods_there_are(self, call: Caller, operation: Operation) -> None:
-        path = operation.path.format(sku="TEA-1", order_id=NOBODYS_ID, customer_ref="c-17")
+        path = operation.path.format(
+            sku="TEA-1", order_id=NOBODYS_ID, customer_ref="c-17", message_id=NOBODYS_ID
+        )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
         for method in {"DELETE", "PUT", "OPTIONS", "TRACE", "BREW"} - taken:
             answer = call.api.call(method, path)
@@ -159,8 +167,8 @@ class TestEveryOperation:
         if not isinstance(error, StoreUnavailable) and not operation.is_change:
             return
         call.make_ready(operation)
-        container.unit_of_work.override(providers.Callable(raises(error)))
-        container.read_models.override(providers.Callable(raises(error)))
+        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+            stored.override(providers.Callable(raises(error)))
         container.back_off.override(providers.Object(lambda number: None))
         answer = call(operation)
         assert answer.status == 503
@@ -173,8 +181,8 @@ class TestEveryOperation:
     ) -> None:
         call.make_ready(operation)
         fault = providers.Callable(raises(RuntimeError("the secret is 42")))
-        container.unit_of_work.override(fault)
-        container.read_models.override(fault)
+        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+            stored.override(fault)
         answer = call(operation, x_request_id="find-me")
         assert (answer.status, answer.code) == (500, "internal-error")
         assert b"42" not in answer.body

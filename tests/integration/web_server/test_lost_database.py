@@ -15,6 +15,7 @@ from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.state_directory import StateDirectory
 from integration.web_server.conftest import order_of
 from integration.web_server.test_life import eventually, is_answered
+from integration.web_server.test_metrics import LAG_KNOWN, Metrics
 from integration.web_server.web_process import WebProcess, web_process
 
 COMMAND_TIMEOUT_S = 60
@@ -43,7 +44,7 @@ def status_of(web: WebProcess, token: str, method: str, path: str, body: object 
 
 
 class TestAStoppedDatabase:
-    @pytest.mark.promise("A2", "A5")
+    @pytest.mark.promise("A2", "A5", "O7")
     @pytest.mark.slow
     def test_is_answered_503_until_it_runs_again(self, tmp_path: Path) -> None:
         state = StateDirectory(tmp_path / "postgres")
@@ -65,6 +66,7 @@ class TestAStoppedDatabase:
                 assert (
                     status_of(web, token, "POST", "/v1/products", {"sku": "TEA-1", "name": "Tea"})[0] == 201
                 )
+                assert Metrics.of(web).value(LAG_KNOWN) == 1
                 stack.stop()
                 for method, path, body in (
                     ("GET", "/v1/orders", None),
@@ -76,9 +78,11 @@ class TestAStoppedDatabase:
                     assert int(retry_after) >= 1
                 assert is_answered(web, "/livez", 200)
                 assert is_answered(web, "/readyz", 503)
+                assert eventually(lambda: Metrics.of(web).value(LAG_KNOWN) == 0)
                 before = web.workers()
                 with EmbeddedStack(state, with_redis=False) as again:
                     assert again.urls.app_url == urls.app_url
                     assert eventually(lambda: is_answered(web, "/readyz", 200))
                     assert {status_of(web, token, "GET", "/v1/products/TEA-1")[0] for _ in range(16)} == {200}
+                    assert eventually(lambda: Metrics.of(web).value(LAG_KNOWN) == 1)
                     assert web.workers() == before

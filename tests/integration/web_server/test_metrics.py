@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, whatever its name
 
+from adapters.django_orm.access import DjangoAccessAdministration
+from adapters.django_orm.outbox import DjangoBacklog, DjangoMessageClaims
+from adapters.django_orm.read_models import DjangoReadModels
+from adapters.embedded.postgres_roles import DatabaseUrls
+from application.ports.outbox import Wake
+from application.subscriptions import ORDER_EMAIL
 from integration.races.test_event_order import append_raw
 from integration.web_server.conftest import Send, create_product, order_of
 from integration.web_server.test_life import eventually
-from integration.web_server.web_process import WebProcess
+from integration.web_server.web_process import WebProcess, web_process
 
 REQUESTS = 40
 ROUNDS_MAX = 10
 HELD_BACK = "holdwater_event_readers_held_back_seconds"
+LAG_KNOWN = "holdwater_messages_lag_known"
 
 
 class Metrics:
@@ -134,6 +143,69 @@ class TestReadersHeldBack:
         app.rollback()
         last = Metrics.of(web)
         assert (last.value(HELD_BACK), last.value(HELD_BACK, pid=pid)) == (0, None)
+
+
+class TestMessages:
+    @pytest.fixture
+    def seeing(self, web_environment: Mapping[str, str], database_urls: DatabaseUrls) -> dict[str, str]:
+        """An environment in which orders are acknowledged by mail, and whose system role sees all messages."""
+        return {
+            **web_environment,
+            "DATABASE_SYSTEM_URL": database_urls.system_url,
+            "HOLDWATER_SMTP_HOST": "mail.invalid",
+            "HOLDWATER_SMTP_FROM": "shop@example.org",
+        }
+
+    @pytest.mark.promise("O7")
+    def test_are_told_by_consumer_over_all_tenants_by_whichever_worker_is_asked(
+        self, seeing: dict[str, str], tmp_path: Path, send: Send, tenant: str
+    ) -> None:
+        with web_process(seeing, tmp_path) as web:
+            web.start()
+            create_product(web, send)
+            for number in range(3):
+                placed = send(web, "POST", "/v1/orders", an_order_by_mail(), Idempotency_Key=f"o-{number}")
+                assert placed.status == 201
+            tenant_id = DjangoAccessAdministration().tenant_id(tenant)
+            key = Wake(tenant_id, ORDER_EMAIL, UUID(placed.json()["id"]))
+            message = DjangoMessageClaims().claim(key)
+            assert message is not None
+            DjangoMessageClaims().park(message, error="nobody answers")
+            stored = {lag.consumer: lag for lag in DjangoBacklog().lag()}
+            with DjangoReadModels(tenant_id) as views:
+                (own,) = views.message_lag()
+            assert (own.pending, own.parked) == (2, 1)
+            for _ in range(8):  # of both workers, in all likelihood
+                metrics = Metrics.of(web)
+                assert metrics.value(LAG_KNOWN) == 1
+                for consumer, lag in stored.items():
+                    assert metrics.value("holdwater_messages_pending", consumer=consumer) == lag.pending
+                    assert metrics.value("holdwater_messages_dead", consumer=consumer) == lag.parked
+                age_s = metrics.value("holdwater_messages_oldest_age_seconds", consumer=ORDER_EMAIL)
+                assert age_s is not None
+                assert age_s >= (stored[ORDER_EMAIL].oldest_age_s or 0)
+                assert tenant not in metrics.text
+
+    @pytest.mark.promise("O7")
+    def test_are_not_known_without_a_role_that_sees_them(
+        self, seeing: dict[str, str], tmp_path: Path, database_urls: DatabaseUrls
+    ) -> None:
+        """The application's role would see no row, and no row means 0."""
+        for number, url in enumerate(("", database_urls.app_url, "postgresql://a@127.0.0.1:1/a")):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            with web_process({**seeing, "DATABASE_SYSTEM_URL": url}, folder) as web:
+                metrics = Metrics.of(web.start())
+                assert metrics.value(LAG_KNOWN) == 0
+                told = {sample.name for sample in metrics.samples if "messages" in sample.name}
+                assert told == {LAG_KNOWN}
+                assert metrics.value(HELD_BACK) == 0
+                assert "how far messages are could not be found out" in web.log.read_text()
+
+
+def an_order_by_mail() -> dict[str, Any]:
+    """An order of one piece of TEA-1 that is to be acknowledged."""
+    return {**order_of("TEA-1"), "email": "ada@example.org"}
 
 
 def _state_dir(web: WebProcess) -> Path:

@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from types import MappingProxyType
-from uuid import UUID
 
 import pytest
 
 from application.ports.outbox import (
-    CLAIM_LEASE_S,
     WAKE_AGAIN_AFTER_S,
     Backlog,
     ClaimLost,
     DeadLetters,
     Message,
     MessageClaims,
-    Subscriptions,
     Wake,
 )
-from builders import NOON, a_product
+from builders import a_product
 from domain.errors import NotFound
-from domain.inventory.events import ProductCreated, ProductRenamed
-from domain.inventory.product import Product
-from unit.contracts.binding import Store, StoreBinding, rolled_back, save_in
+from domain.inventory.events import ProductCreated
+from unit.contracts.binding import Store, rolled_back, save_in
+from unit.contracts.outbox_messages import (
+    COUNTER,
+    LEASE,
+    MAILER,
+    OutboxBinding,
+    PassTime,
+    a_renamed_product,
+    claim,
+    settle,
+    wake,
+)
 from unit.contracts.threads import Threads
 
-MAILER, COUNTER = "mailer", "counter"
-REACTIONS: Subscriptions = MappingProxyType({ProductCreated: (MAILER, COUNTER), ProductRenamed: (MAILER,)})
 RACERS = 12
 ALL = 10_000
-LEASE = timedelta(seconds=CLAIM_LEASE_S)
-
-PassTime = Callable[[UUID, timedelta], None]
 
 
-class OutboxContract(StoreBinding):
+class OutboxContract(OutboxBinding):
     """What a worker and a relay may rely on; units of work react by REACTIONS."""
-
-    @pytest.fixture
-    def claims(self) -> MessageClaims:
-        raise NotImplementedError("the binding must override claims")
-
-    @pytest.fixture
-    def backlog(self) -> Backlog:
-        raise NotImplementedError("the binding must override backlog")
-
-    @pytest.fixture
-    def dead_letters(self) -> DeadLetters:
-        raise NotImplementedError("the binding must override dead_letters")
-
-    @pytest.fixture
-    def rings(self) -> list[None]:
-        """One entry for each ring of the units of work that the binding opens."""
-        return []
-
-    @pytest.fixture
-    def pass_time(self) -> PassTime:
-        """`pass_time(tenant_id, delta)` lets that much time pass for the tenant's messages."""
-        raise NotImplementedError("the binding must override pass_time")
 
     @pytest.mark.promise("O1", "E1")
     def test_writes_a_message_for_each_consumer_of_an_event(
@@ -230,6 +208,7 @@ class OutboxContract(StoreBinding):
             uow.inbox.settle(message)
         claims.park(message, error="broken")
         assert dead_letters.list(stranger, after=None, limit=10) == []
+        assert dead_letters.list(stranger, consumer=MAILER, after=None, limit=10) == []
         with pytest.raises(NotFound):
             dead_letters.replay(stranger, message.id)
 
@@ -269,42 +248,6 @@ class OutboxContract(StoreBinding):
         # A key that one relay has locked is left to it; one whose relay was slow comes again after a while.
         assert len(woken) == len(set(woken)) == 40
 
-    @pytest.mark.promise("O7")
-    def test_says_how_far_each_consumer_lags(
-        self, store: Store, claims: MessageClaims, backlog: Backlog
-    ) -> None:
-        before = {lag.consumer: lag for lag in backlog.lag()}
-        first, second = a_renamed_product(store), a_renamed_product(store)
-        settle(store, claim(claims, wake(store, first)))
-        claims.park(claim(claims, wake(store, second)), error="broken")
-        after = {lag.consumer: lag for lag in backlog.lag()}
-        grown = [
-            getattr(after[MAILER], figure) - (getattr(before[MAILER], figure) if MAILER in before else 0)
-            for figure in ("pending", "parked", "settled_last_minute")
-        ]
-        assert grown == [2, 1, 1]
-        oldest_age_s = after[MAILER].oldest_age_s
-        assert oldest_age_s is not None
-        assert oldest_age_s >= 0
-
-
-def wake(store: Store, product: Product, consumer: str = MAILER) -> Wake:
-    """The wake for the product's key."""
-    return Wake(store.context.tenant_id, consumer, product.id)
-
-
-def claim(claims: MessageClaims, wake: Wake) -> Message:
-    """The claimed message; there must be one."""
-    message = claims.claim(wake)
-    assert message is not None
-    return message
-
-
-def settle(store: Store, message: Message) -> None:
-    """Settle it in a transaction of its own."""
-    with store.transaction() as uow:
-        uow.inbox.settle(message)
-
 
 def refuse_all(store: Store, claims: MessageClaims, lost: Message) -> None:
     """Try everything that the holder of a claim may do, with a lost one."""
@@ -317,14 +260,3 @@ def refuse_all(store: Store, claims: MessageClaims, lost: Message) -> None:
 def due(backlog: Backlog, store: Store) -> list[Wake]:
     """The tenant's due keys, sorted."""
     return sorted((wake for wake in backlog.due(ALL) if wake.tenant_id == store.context.tenant_id), key=str)
-
-
-def a_renamed_product(store: Store, names: tuple[str, ...] = ("b",)) -> Product:
-    """A stored product that was renamed once for each name."""
-    product = a_product()
-    store.save(product)
-    for name in names:
-        stored = store.product(product.sku)
-        stored.rename(name, at=NOON)
-        store.save(stored)
-    return product

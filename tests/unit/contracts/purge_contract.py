@@ -21,7 +21,7 @@ from domain.orders.order import Order
 from domain.retention import Deletion, RetentionPolicy
 from domain.soft_deletion import GoneForGood
 from unit.contracts.binding import Store, StoreBinding, state_of
-from unit.contracts.outbox_contract import MAILER, PassTime
+from unit.contracts.outbox_messages import MAILER, PassTime
 from unit.contracts.threads import HeldTransaction, RolledBackOnPurpose, Threads
 
 POLICY = RetentionPolicy(timedelta(days=30))

@@ -19,6 +19,7 @@ from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
+from adapters.system_clock import new_id
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
@@ -34,7 +35,9 @@ from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
 from unit.contracts.notifier_contract import NotifierContract, a_notice
 from unit.contracts.order_repository_contract import OrderRepositoryContract
-from unit.contracts.outbox_contract import REACTIONS, OutboxContract, PassTime
+from unit.contracts.outbox_contract import OutboxContract
+from unit.contracts.outbox_messages import REACTIONS, PassTime
+from unit.contracts.outbox_views_contract import OutboxViewsContract
 from unit.contracts.payment_gateway_contract import PaymentGatewayContract, Purchase, a_key
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
@@ -69,7 +72,7 @@ class MemoryBinding:
 
     @pytest.fixture
     def database(self, clock: SettableClock) -> InMemoryDatabase:
-        return InMemoryDatabase(now=clock)
+        return InMemoryDatabase(now=clock, new_id=new_id)
 
     @pytest.fixture
     def open_unit_of_work(self, database: InMemoryDatabase) -> OpenUnitOfWork:
@@ -113,7 +116,7 @@ class TestEventStore(MemoryBinding, EventStoreContract): ...
 class TestIdempotency(MemoryBinding, IdempotencyContract): ...
 
 
-class TestOutbox(MemoryBinding, OutboxContract):
+class TestOutbox(MemoryBinding, OutboxContract, OutboxViewsContract):
     @pytest.fixture
     def open_unit_of_work(self, database: InMemoryDatabase, rings: list[None]) -> OpenUnitOfWork:
         return functools.partial(

@@ -38,6 +38,13 @@ CODES = """
     orders.order.ReferenceTaken reference-taken
     orders.order.OrderTotalTooLarge order-total-too-large
     orders.order.ReturnTooLarge return-too-large
+    payments.payment.PaymentStatusForbids payment-status-forbids
+    payments.payment.RefundTooLarge refund-too-large
+    saga.saga.PastThePivot past-the-pivot
+    saga.saga.SagaEnded saga-ended
+    saga.saga.SagaNotWaiting saga-not-waiting
+    saga.saga.StepNotParked step-not-parked
+    saga.saga.StepNotSkippable step-not-skippable
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
@@ -135,10 +142,17 @@ class TestARefusalForGood:
             "not-sold",
             "order-status-forbids",
             "order-total-too-large",
+            "past-the-pivot",
+            "payment-status-forbids",
             "reference-taken",
+            "refund-too-large",
             "return-too-large",
             "rule-violation",
+            "saga-ended",
+            "saga-not-waiting",
             "sku-taken",
+            "step-not-parked",
+            "step-not-skippable",
             "still-retained",
             "stock-held",
             "stock-limit-reached",

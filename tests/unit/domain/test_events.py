@@ -16,6 +16,8 @@ from builders import NOON
 from domain.event import Event, event, event_class, event_classes
 from domain.inventory import events as inventory_events
 from domain.orders import events as order_events
+from domain.payments import events as payment_events
+from domain.saga import events as saga_events
 
 # What the store may hold, with the fields of each schema. No entry is ever changed: a new shape is a new one.
 SCHEMAS = {
@@ -31,6 +33,8 @@ SCHEMAS = {
         "address",
     },
     ("order.amended", 1): {"note", "address"},
+    ("order.payment_declined", 1): {"reason"},
+    ("order.payment_tried_again", 1): {"payment_method"},
     ("order.confirmed", 1): set(),
     ("order.cancelled", 1): {"reason"},
     ("order.shipped", 1): set(),
@@ -52,6 +56,25 @@ SCHEMAS = {
     ("stock.returned", 1): {"order_id", "quantity"},
     ("stock.deleted", 1): {"deletion_id", "actor", "reason"},
     ("stock.restored", 1): {"deletion_id"},
+    ("payment.requested", 1): {"order_id", "attempt", "amount_minor", "currency", "method"},
+    ("payment.unclear", 1): set(),
+    ("payment.authorised", 1): {"gateway_id"},
+    ("payment.declined", 1): {"reason"},
+    ("payment.captured", 1): set(),
+    ("payment.voided", 1): set(),
+    ("payment.refunded", 1): {"amount_minor"},
+    ("saga.started", 1): {"definition", "subject_id", "deadline_at"},
+    ("saga.step_succeeded", 1): {"step", "attempt", "result"},
+    ("saga.step_refused", 1): {"step", "attempt", "reason"},
+    ("saga.step_put_off", 1): {"step", "attempt", "direction", "error", "is_unclear", "due_at"},
+    ("saga.step_parked", 1): {"step", "attempt", "direction", "error"},
+    ("saga.attempt_began", 1): {"step", "attempt"},
+    ("saga.compensation_began", 1): {"reason"},
+    ("saga.step_undone", 1): {"step", "attempt", "had_effect"},
+    ("saga.effect_found", 1): {"step", "attempt", "result"},
+    ("saga.repaired", 1): {"step", "direction", "how", "operator", "reason"},
+    ("saga.completed", 1): set(),
+    ("saga.compensated", 1): set(),
 }
 
 
@@ -59,13 +82,23 @@ SAYS_NOTHING_OF_A_PERSON = {
     "sku", "name", "currency", "order.deleted.actor", "product.deleted.actor", "stock.deleted.actor",
     # Why an operator moved stock, or deleted a product: about goods.
     "stock.adjusted.reason",
+    # Steps are of the definition, results are the gateway's numbers, errors and refusals its words; operators repair.
+    "definition", "step", "direction", "how", "operator", "result", "error",
+    "saga.step_refused.reason", "saga.repaired.reason",
+    # The gateway's words and numbers.
+    "gateway_id", "payment.declined.reason", "order.payment_declined.reason",
 }  # fmt: skip
 """Texts of events that a purge leaves: what is sold, and which operator acted."""
 
 
 def the_events() -> list[type[Event]]:
     """The domain's event classes."""
-    modules = {inventory_events.__name__, order_events.__name__}
+    modules = {
+        inventory_events.__name__,
+        order_events.__name__,
+        saga_events.__name__,
+        payment_events.__name__,
+    }
     return [cls for cls in event_classes() if cls.__module__ in modules]
 
 

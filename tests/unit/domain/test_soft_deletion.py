@@ -19,6 +19,7 @@ DELETION = Deletion(new_id(), "alice", "tidy", after_noon(5))
 ARGUMENTS = {
     "at": after_noon(6),
     "reason": "r",
+    "payment_method": "tok_visa",
     "order_id": new_id(),
     "quantity": 1,
     "delta": 1,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from application.ports.rate_limit import RateLimits
-from entrypoints.cli.sandbox_gateway import HANG_S_DEFAULT, LATE_S_DEFAULT
-from entrypoints.limits import GATEWAY_SETTLE_S, GATEWAY_TIMEOUT_S
 from entrypoints.settings import SettingInvalid, Settings
 
 
@@ -40,6 +38,46 @@ class TestTheAddressOfRedis:
         with pytest.raises(SettingInvalid, match="REDIS_URL") as refusal:
             Settings.from_environment({"REDIS_URL": url})
         assert "secret" not in str(refusal.value)
+
+
+class TestTheAddressOfTheBroker:
+    @pytest.mark.promise("X1")
+    def test_is_that_of_redis_unless_told(self) -> None:
+        redis, rabbitmq = {"REDIS_URL": "redis://a"}, {"BROKER_URL": "amqps://b"}
+        assert (Settings.from_environment({}).broker, Settings.from_environment({}).broker_url) == (
+            "none",
+            "",
+        )
+        for env, kind, url in (
+            (redis, "redis", "redis://a"),
+            (redis | rabbitmq, "rabbitmq", "amqps://b"),
+            (rabbitmq, "rabbitmq", "amqps://b"),
+            (redis | {"BROKER_URL": "unix:///c"}, "redis", "unix:///c"),
+            (redis | {"BROKER_URL": ""}, "redis", "redis://a"),
+        ):
+            settings = Settings.from_environment(env)
+            assert (settings.broker, settings.broker_url) == (kind, url)
+            assert settings.redis_url == env.get("REDIS_URL", "")
+
+    @pytest.mark.parametrize("url", ["secret@h", "https://:secret@h", "amqp:secret", "AMQP://secret"])
+    def test_that_is_none_is_refused_without_showing_it(self, url: str) -> None:
+        with pytest.raises(SettingInvalid, match=r"BROKER_URL: let it begin with .* amqp://") as refusal:
+            Settings.from_environment({"BROKER_URL": url})
+        assert "secret" not in str(refusal.value)
+        assert "secret" not in repr(Settings(broker_url="amqp://secret"))
+
+    @pytest.mark.parametrize(
+        "url", ["amqp://", "amqp:///secret", "amqp://secret:port", "amqp://secret:65536"]
+    )
+    def test_of_rabbitmq_names_a_host_and_may_name_a_port(self, url: str) -> None:
+        with pytest.raises(SettingInvalid, match="BROKER_URL: name RabbitMQ's host") as refusal:
+            Settings.from_environment({"BROKER_URL": url})
+        assert "secret" not in str(refusal.value)
+
+    def test_of_rabbitmq_is_refused_without_its_client(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(SettingInvalid, match=r"pip install 'holdwater\[rabbitmq\]'"):
+            Settings.from_environment({"BROKER_URL": "amqp://h"})
 
 
 MAIL = {
@@ -160,7 +198,3 @@ class TestThePaymentGateway:
         with pytest.raises(SettingInvalid, match=name) as refusal:
             Settings.from_environment(PAYMENT | changes)
         assert "xyzzy" not in str(refusal.value)
-
-    def test_of_the_sandbox_is_late_after_a_time_out_but_before_it_settles(self) -> None:
-        assert GATEWAY_TIMEOUT_S < LATE_S_DEFAULT < GATEWAY_SETTLE_S - GATEWAY_TIMEOUT_S / 2
-        assert HANG_S_DEFAULT > GATEWAY_TIMEOUT_S

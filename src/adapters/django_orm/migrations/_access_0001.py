@@ -32,7 +32,7 @@ _APP_RIGHTS: Final = {
     f"UPDATE (version, on_hand, reserved, sold, received, adjusted, updated_at, {_DELETION})",
     "stock_reservation": "SELECT, INSERT, DELETE",
     "customer_order": "SELECT, INSERT, "
-    f"UPDATE (version, status, note, address, cancel_reason, updated_at, {_DELETION})",
+    f"UPDATE (version, status, payment_method, note, address, cancel_reason, updated_at, {_DELETION})",
     "order_line": f"SELECT, INSERT, UPDATE (returned, {_DELETION})",
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",

@@ -6,8 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from adapters.django_orm.models.events import NAME_LENGTH_MAX
-from application.ports.outbox import ERROR_LENGTH_MAX
+from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
 
 
 class Message(models.Model):
@@ -18,7 +17,7 @@ class Message(models.Model):
 
     pk = models.CompositePrimaryKey("tenant_id", "consumer", "stream_id", "version")
     tenant_id = models.UUIDField()
-    consumer = models.CharField(max_length=NAME_LENGTH_MAX)
+    consumer = models.CharField(max_length=CONSUMER_LENGTH_MAX)
     stream_id = models.UUIDField()
     version = models.IntegerField()
     id = models.UUIDField()

@@ -1,0 +1,1 @@
+"""Wakes over Dramatiq: one queue, with Redis or RabbitMQ as its broker."""

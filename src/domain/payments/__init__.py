@@ -1,0 +1,1 @@
+"""Money that is set aside, taken and given back."""

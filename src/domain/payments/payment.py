@@ -1,0 +1,161 @@
+"""A payment: one attempt to pay for one order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from domain.aggregate import Aggregate
+from domain.errors import InvalidInput, RuleViolation
+from domain.event import Event
+from domain.money import Money
+from domain.payments.events import (
+    PaymentAuthorised,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    PaymentRequested,
+    PaymentUnclear,
+    PaymentVoided,
+)
+
+DECLINE_REASON_LENGTH_MAX: Final = 200
+
+
+class PaymentStatus(StrEnum):
+    """What is known of the money."""
+
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    AUTHORISED = "authorised"
+    DECLINED = "declined"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+
+
+UNANSWERED: Final = frozenset({PaymentStatus.REQUESTED, PaymentStatus.UNKNOWN})
+PAID: Final = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED})
+
+
+class PaymentStatusForbids(RuleViolation):
+    """The payment is {status}; it can't be {action}."""
+
+
+class RefundTooLarge(RuleViolation):
+    """At most {refundable_minor} minor units of this payment can be given back."""
+
+
+class Payment(Aggregate):
+    """The money of one attempt. What the gateway's ledger says and what this says are the same (M1)."""
+
+    kind = "payment"
+
+    order_id: UUID
+    attempt: int
+    amount: Money
+    method: str
+    status: PaymentStatus
+    gateway_id: str | None
+    decline_reason: str | None
+    refunded_minor: int
+    created_at: datetime
+
+    @classmethod
+    def request(
+        cls, *, id: UUID, order_id: UUID, attempt: int, amount: Money, method: str, at: datetime
+    ) -> Payment:
+        """Ask for an amount above zero. Raises InvalidInput."""
+        if amount.minor == 0:
+            raise InvalidInput(field="amount", problem="must be above 0; nothing is paid for a free order")
+        payment = cls(id)
+        payment._record(
+            PaymentRequested(
+                occurred_at=at,
+                order_id=order_id,
+                attempt=attempt,
+                amount_minor=amount.minor,
+                currency=amount.currency,
+                method=method,
+            )
+        )
+        return payment
+
+    @property
+    def refundable(self) -> Money:
+        """What can still be given back."""
+        taken = self.amount.minor if self.status in PAID else self.refunded_minor
+        return Money(taken - self.refunded_minor, self.amount.currency)
+
+    def lose_sight(self, *, at: datetime) -> None:
+        """The gateway gave no answer; nothing changes if that is known already."""
+        self._require("unclear", UNANSWERED)
+        if self.status is PaymentStatus.REQUESTED:
+            self._record(PaymentUnclear(occurred_at=at))
+
+    def authorise(self, gateway_id: str, *, at: datetime) -> None:
+        """The gateway has set the amount aside; found late, that may be after nothing was believed to be."""
+        self._require("authorised", UNANSWERED | {PaymentStatus.VOIDED})
+        if self.status is PaymentStatus.VOIDED and self.gateway_id is not None:
+            raise PaymentStatusForbids(status=self.status.value, action="authorised")
+        self._record(PaymentAuthorised(occurred_at=at, gateway_id=gateway_id))
+
+    def decline(self, reason: str, *, at: datetime) -> None:
+        """The gateway refused to set the amount aside, or to take it."""
+        self._require("declined", UNANSWERED)
+        self._record(PaymentDeclined(occurred_at=at, reason=reason[:DECLINE_REASON_LENGTH_MAX]))
+
+    def capture(self, *, at: datetime) -> None:
+        """The gateway has taken the whole amount."""
+        self._require("captured", frozenset({PaymentStatus.AUTHORISED}))
+        self._record(PaymentCaptured(occurred_at=at))
+
+    def void(self, *, at: datetime) -> None:
+        """The gateway has let go what was set aside, or never knew of it."""
+        self._require("voided", UNANSWERED | {PaymentStatus.AUTHORISED})
+        self._record(PaymentVoided(occurred_at=at))
+
+    def require_refundable(self, amount: Money) -> None:
+        """Raise RefundTooLarge, InvalidInput or PaymentStatusForbids unless so much can be given back."""
+        self._require("refunded", PAID)
+        if amount.currency != self.amount.currency or amount.minor == 0:
+            raise InvalidInput(field="amount", problem=f"must be above 0, in {self.amount.currency}")
+        if amount.minor > self.refundable.minor:
+            raise RefundTooLarge(refundable_minor=self.refundable.minor)
+
+    def refund(self, amount: Money, *, at: datetime) -> None:
+        """The gateway has given so much back. Raises as `require_refundable`."""
+        self.require_refundable(amount)
+        self._record(PaymentRefunded(occurred_at=at, amount_minor=amount.minor))
+
+    def _require(self, action: str, allowed: frozenset[PaymentStatus]) -> None:
+        if self.status not in allowed:
+            raise PaymentStatusForbids(status=self.status.value, action=action)
+
+    def _apply(self, event: Event) -> None:
+        match event:
+            case PaymentRequested():
+                self.order_id, self.attempt, self.method = event.order_id, event.attempt, event.method
+                self.amount = Money(event.amount_minor, event.currency)
+                self.status, self.created_at = PaymentStatus.REQUESTED, event.occurred_at
+                self.gateway_id = self.decline_reason = None
+                self.refunded_minor = 0
+            case PaymentUnclear():
+                self.status = PaymentStatus.UNKNOWN
+            case PaymentAuthorised():
+                self.status, self.gateway_id = PaymentStatus.AUTHORISED, event.gateway_id
+            case PaymentDeclined():
+                self.status, self.decline_reason = PaymentStatus.DECLINED, event.reason
+            case PaymentCaptured():
+                self.status = PaymentStatus.CAPTURED
+            case PaymentVoided():
+                self.status = PaymentStatus.VOIDED
+            case PaymentRefunded():
+                self.refunded_minor += event.amount_minor
+                is_whole = self.refunded_minor == self.amount.minor
+                self.status = PaymentStatus.REFUNDED if is_whole else PaymentStatus.PARTLY_REFUNDED
+            case _:
+                super()._apply(event)
