@@ -8,6 +8,7 @@ SQLite's write-ahead log (https://www.sqlite.org/wal.html) together.
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import sqlite3
 import threading
@@ -33,6 +34,7 @@ LOG_PAGES_MAX: Final = 10_000
 LOCK_TIMEOUT_S: Final = 2.0
 """For a predecessor on the same books to end."""
 
+_log: Final = logging.getLogger("holdwater.sandbox_gateway")
 _synchronise: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 _SCHEMA: Final = """
 create table if not exists payments (
@@ -201,9 +203,8 @@ class Ledger:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
-                    self._next_late = (
-                        0.0  # what memory says of late calls may have been rolled back: look again
-                    )
+                    # What memory says of late calls may have been rolled back: look again.
+                    self._next_late = 0.0
                 raise
             self._written += self._db.total_changes > before
             seen = self._written
@@ -221,6 +222,7 @@ class Ledger:
                 _synchronise(self._log)
             except OSError:
                 # What the disk holds is unknown from here on, and a second try would hide it.
+                _log.critical("the ledger's disk fails; nothing is answered from it any more", exc_info=True)
                 with self._lock:
                     self._db.close()
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 import time
@@ -206,6 +207,25 @@ class TestACallWithoutAnAnswer:
             gateway.authorise(key, order_id=order_id, amount=PRICE, method="tok_slow")
         time.sleep(1.2)
         with process.gateway() as gateway:
+            assert gateway.ask(key) is None
+            assert [one for one in gateway.entries() if one.order_id == order_id] == []
+
+    @pytest.mark.promise("S4")
+    def test_is_not_begun_by_a_gateway_that_was_frozen_meanwhile(self, process: GatewayProcess) -> None:
+        key, order_id = a_key("a"), new_id()
+        assert process.process is not None
+        process.process.send_signal(signal.SIGSTOP)
+        try:
+            with process.gateway(timeout_s=SHORT_S) as gateway, pytest.raises(GatewayOutcomeUnknown):
+                gateway.authorise(key, order_id=order_id, amount=PRICE, method="tok_visa")
+        finally:
+            process.process.send_signal(signal.SIGCONT)
+        with process.gateway() as gateway:
+            # It reads what was sent to it while it was frozen before it reads this.
+            assert (
+                gateway.authorise(a_key("b"), order_id=new_id(), amount=PRICE, method="tok_slow").declined
+                is None
+            )
             assert gateway.ask(key) is None
             assert [one for one in gateway.entries() if one.order_id == order_id] == []
 
