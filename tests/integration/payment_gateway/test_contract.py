@@ -12,7 +12,7 @@ from adapters.payment_gateways.sandbox import SandboxPaymentGateway
 from integration.payment_gateway.gateway_process import GatewayProcess, gateway_process
 from unit.contracts.payment_gateway_contract import PaymentGatewayContract
 
-LATE_S = 2.0
+LATE_S = 3.0
 
 
 @dataclass

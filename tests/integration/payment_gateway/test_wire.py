@@ -28,6 +28,8 @@ from integration.payment_gateway.gateway_process import TOKEN, GatewayProcess, g
 from unit.contracts.payment_gateway_contract import PRICE, a_key
 
 SHORT_S = 0.4
+ENOUGH_S = 2.0
+"""Long enough for a call to be begun, on a busy machine too."""
 KEY = "7/authorise"
 GOOD = {"order_id": str(new_id()), "amount": 1, "currency": "EUR", "payment_method": "tok_visa"}
 ANSWER = {
@@ -190,7 +192,7 @@ class TestACallWithoutAnAnswer:
     @pytest.mark.promise("S4")
     def test_ends_by_the_callers_time_out(self, process: GatewayProcess) -> None:
         key, order_id = a_key("a"), new_id()
-        with process.gateway(timeout_s=SHORT_S) as gateway, pytest.raises(GatewayOutcomeUnknown):
+        with process.gateway(timeout_s=ENOUGH_S) as gateway, pytest.raises(GatewayOutcomeUnknown):
             gateway.authorise(key, order_id=order_id, amount=PRICE, method="tok_timeout_before_effect")
         with process.gateway() as gateway:
             assert gateway.ask(key) is None
