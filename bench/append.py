@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import sys
 import time
 import uuid
@@ -25,12 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from entrypoints.settings import Settings
+from shared.arguments import parse
+from shared.crew import READY, Crew, ask, crew
 
 WRITERS: Final = 8
 ROUNDS: Final = 15
 ROUND_S: Final = 1.0
 WARM_UP_S: Final = 1.0
-READY_TIMEOUT_S: Final = 30.0
 GOAL_OF_BARE: Final = 0.75
 GOAL_OF_TABLE_LOCK: Final = 2.0
 
@@ -149,11 +149,18 @@ def run(
     appended = dict.fromkeys(rates, 0)
     with closing(psycopg2.connect(urls["owner"])) as owner, _tables(owner, tenant_id), ExitStack() as stack:
         crews = {
-            arm.name: stack.enter_context(_crew(urls[arm.role], arm, tenant_id, writers)) for arm in ARMS
+            arm.name: stack.enter_context(
+                crew(
+                    arm.name,
+                    [sys.executable, __file__, "--writer"],
+                    [_order(urls[arm.role], arm, tenant_id)] * writers,
+                )
+            )
+            for arm in ARMS
         }
         for number in range(rounds + 1):
             for arm in ARMS:
-                events, seconds = _round(crews[arm.name], round_s if number else WARM_UP_S)
+                events, seconds = _round(crews[arm.name], round_s if number else min(WARM_UP_S, round_s))
                 appended[arm.name] += events
                 if number:
                     rates[arm.name].append(events / seconds)
@@ -215,63 +222,17 @@ def _stored(owner: Any, table: str, tenant_id: uuid.UUID) -> int:
         return int(cursor.fetchone()[0])
 
 
-@contextmanager
-def _crew(
-    url: str, arm: Arm, tenant_id: uuid.UUID, writers: int
-) -> Iterator[Sequence[subprocess.Popen[str]]]:
-    """Writer processes of one arm, connected and waiting for rounds."""
-    order = json.dumps(
-        {"url": url, "statement": arm.statement.format(table=arm.table), "tenant_id": str(tenant_id)}
-    )
-    crew: list[subprocess.Popen[str]] = []
-    try:
-        # The URL holds a password, so it goes through the pipe and not onto the command line.
-        crew.extend(
-            subprocess.Popen(
-                [sys.executable, __file__, "--writer"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(writers)
-        )
-        for process in crew:
-            _say(process, order)
-        for process in crew:
-            if _hear(process) != "ready":
-                raise RuntimeError(f"a writer of {arm.name!r} did not start; its error stands above")
-        yield crew
-    finally:
-        for process in crew:
-            process.stdin.close()  # type: ignore[union-attr]
-        for process in crew:
-            try:
-                process.wait(READY_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()  # type: ignore[union-attr]
+def _order(url: str, arm: Arm, tenant_id: uuid.UUID) -> str:
+    """The first line for a writer."""
+    statement = arm.statement.format(table=arm.table)
+    return json.dumps({"url": url, "statement": statement, "tenant_id": str(tenant_id)})
 
 
-def _round(crew: Sequence[subprocess.Popen[str]], seconds: float) -> tuple[int, float]:
+def _round(writers: Crew, seconds: float) -> tuple[int, float]:
     """Let all writers append for so long; how many events, in how many seconds."""
     begin = time.perf_counter()
-    for process in crew:
-        _say(process, str(seconds))
-    answers = [_hear(process) for process in crew]
-    took = time.perf_counter() - begin
-    if not all(answer.isdigit() for answer in answers):
-        raise RuntimeError("a writer ended in the middle of a round; its error stands above")
-    return sum(int(answer) for answer in answers), took
-
-
-def _say(process: subprocess.Popen[str], line: str) -> None:
-    process.stdin.write(line + "\n")  # type: ignore[union-attr]
-    process.stdin.flush()  # type: ignore[union-attr]
-
-
-def _hear(process: subprocess.Popen[str]) -> str:
-    return process.stdout.readline().strip()  # type: ignore[union-attr]
+    answers = ask(writers, str(seconds))
+    return sum(map(int, answers)), time.perf_counter() - begin
 
 
 def _write(orders: IO[str], answers: IO[str]) -> None:
@@ -280,7 +241,7 @@ def _write(orders: IO[str], answers: IO[str]) -> None:
     with closing(psycopg2.connect(order["url"])) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SELECT set_config('app.tenant', %s, false)", (order["tenant_id"],))
-        print("ready", file=answers, flush=True)
+        print(READY, file=answers, flush=True)
         for line in orders:
             end, count = time.perf_counter() + float(line), 0
             while time.perf_counter() < end:
@@ -296,9 +257,15 @@ def _new_id() -> uuid.UUID:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr."""
-    result = run(Settings.from_environment(), report=lambda line: print(line, file=sys.stderr))
-    if "--json" in arguments:
+    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
+    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
+    result = run(
+        Settings.from_environment(),
+        rounds=wanted.rounds,
+        round_s=wanted.round_s,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    if wanted.as_json:
         print(result.to_json())
     else:
         Console().print(result.to_table())

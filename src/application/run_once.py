@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, UnitOfWork
 from domain.errors import DomainError
@@ -44,11 +44,15 @@ class ReplayedRefusal(Exception):
 
 def run_once(
     result_type: type[Result],
+    *,
+    expecting: Callable[[Any, UnitOfWork], None] = lambda command, uow: None,
 ) -> Callable[
     [Callable[[Handler, Command, UnitOfWork], Result]],
     Callable[[Handler, Command, CommandContext], Answer[Result]],
 ]:
     """Make `handle(command, context)` of a decision `(command, uow) -> result`.
+
+    `expecting` tells the unit of work's parts what the decision will read, before the key is claimed.
 
     Without a request key the decision simply runs in a transaction. With one, the first request runs it and keeps
     the outcome in the same transaction: the result, or a final refusal, whose writes are undone. A refusal that is
@@ -65,13 +69,13 @@ def run_once(
             with self.open_unit_of_work(context) as uow:
                 if context.request_key is None:
                     return Answer(decide(self, command, uow), replayed=False)
+                expecting(command, uow)
                 stored = uow.once(context.request_key, result_type)
                 if stored is not None:
                     return _replay(stored)
                 try:
                     result = decide(self, command, uow)
-                    uow.flush()
-                    uow.settle(Done(result))
+                    uow.commit(Done(result))
                     return Answer(result, replayed=False)
                 except DomainError as error:
                     if not error.final:

@@ -63,6 +63,9 @@ def configure(log_format: Literal["auto", "json", "text"], log_level: str) -> No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log_level)
+    # What no entry shows is not found out for each (Python's logging how-to, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     # Django writes a line of its own for every 4xx; the access entry has said it already.
     logging.getLogger("django.request").setLevel(logging.ERROR)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -14,34 +16,50 @@ from domain.idempotency import KEY_KEPT_FOR, RETRY_AFTER_S, Done, Refused, Reque
 
 Result = TypeVar("Result")
 
+_CLAIM: Final = "SELECT verdict, stored_fingerprint, stored_outcome, NULL FROM claim_request(%s, %s, %s)"
+_CLAIM_AND_READ: Final = (
+    "SELECT verdict, stored_fingerprint, stored_outcome, CASE verdict WHEN 'new' THEN live_product_ids(%s, %s) END"
+    " FROM claim_request(%s, %s, %s)"
+)
+_PRODUCT_IDS: Final = msgspec.json.Decoder(dict[str, UUID])
+
 
 def claim(
-    session: TenantSession, context: CommandContext, request: RequestKey, result_type: type[Result]
-) -> Done[Result] | Refused | None:
+    session: TenantSession,
+    context: CommandContext,
+    request: RequestKey,
+    result_type: type[Result],
+    *,
+    skus: Collection[str],
+) -> tuple[Done[Result] | Refused | None, dict[str, UUID]]:
     """Claim the key for the session's transaction (None), or give what is stored under it.
 
-    Raises RequestInProgress, KeyReused.
+    With a claim come the ids of the live products among `skus`. Raises RequestInProgress, KeyReused.
     """
-    ((verdict, fingerprint, outcome),) = session.query(
-        "SELECT verdict, stored_fingerprint, stored_outcome FROM claim_request(%s, %s, %s, %s, %s)",
-        (context.tenant_id, context.actor, request.key, request.fingerprint, KEY_KEPT_FOR),
-    )
+    named = (context.tenant_id, context.actor, request.key)
+    if skus:
+        rows = session.query(_CLAIM_AND_READ, (context.tenant_id, list(skus), *named))
+    else:
+        rows = session.query(_CLAIM, named)
+    ((verdict, fingerprint, outcome, product_ids),) = rows
     if verdict == "new":
-        return None
+        return None, _PRODUCT_IDS.decode(product_ids or "{}")
     if verdict == "busy":
         raise RequestInProgress(retry_after_s=RETRY_AFTER_S)
     request.require_same_request(bytes(fingerprint))
-    return outcome_from_data(msgspec.json.decode(outcome), result_type)
+    return outcome_from_data(msgspec.json.decode(outcome), result_type), {}
 
 
 def settlement(context: CommandContext, request: RequestKey, outcome: Done[Any] | Refused) -> Statement:
     """Keep the outcome under the claimed key."""
     return Statement(
-        "UPDATE idempotency_record SET outcome = %s WHERE tenant_id = %s AND actor = %s AND key = %s",
+        "SELECT settle_request(%s, %s, %s, %s, %s, %s)",
         (
-            msgspec.json.encode(outcome_to_data(outcome)).decode(),
             context.tenant_id,
             context.actor,
             request.key,
+            request.fingerprint,
+            KEY_KEPT_FOR,
+            msgspec.json.encode(outcome_to_data(outcome)).decode(),
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import django.db
@@ -60,9 +60,14 @@ class PendingWrites:
         self._pending: dict[Key, _Write] = {}
         self._written_versions: dict[Key, int] = {}
         self.has_messages = False
-        """Whether anything that was written is to be delivered."""
+        """Whether anything that was sent to be written is to be delivered."""
         self._has_savepoint = False
         self._was_refused = False
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was sent to be written, so that what was read before may be out of date."""
+        return self._has_savepoint
 
     def loaded(self, aggregate: Saved) -> Saved:
         """Remember an aggregate that was read; a rollback spends it."""
@@ -112,21 +117,44 @@ class PendingWrites:
 
         Raises StaleObjectError, SkuTaken, ReferenceTaken.
         """
+        writes = self._due()
+        if writes:
+            self._send(self._session.query, writes, self._statements(writes))
+
+    def commit(self, last: Sequence[Statement]) -> None:
+        """`flush`, the last statements and the commit, all in one message. Raises as `flush` does."""
+        writes = self._due()
+        self._send(self._session.commit, writes, [*self._statements(writes), *last])
+        for aggregate in self._saved.values():
+            aggregate.mark_stored()
+
+    def _due(self) -> list[_Write]:
         if self._was_refused:
             raise RuntimeError("a write was refused before; discard the writes or leave by the exception")
-        writes = [self._pending[key] for key in sorted(self._pending)]
+        return [self._pending[key] for key in sorted(self._pending)]
+
+    def _statements(self, writes: Sequence[_Write]) -> list[Statement]:
         if not writes:
-            return
+            return []
         events = _new_events(writes)
         statements = [statement for write in writes for statement in write.statements]
         messages = message_statements(self._context.tenant_id, events, self._subscriptions)
         statements += messages
+        self.has_messages = self.has_messages or bool(messages)
         if not self._has_savepoint:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
         statements.append(append_statement(self._context, events))
+        return statements
+
+    def _send(
+        self,
+        send: Callable[[str, Sequence[Any]], object],
+        writes: Sequence[_Write],
+        statements: Sequence[Statement],
+    ) -> None:
         try:
-            self._session.query(
+            send(
                 "; ".join(statement.sql for statement in statements),
                 [param for statement in statements for param in statement.params],
             )
@@ -139,7 +167,6 @@ class PendingWrites:
         for write in writes:
             self._written_versions[write.kind, write.id] = write.stored_version + len(write.events)
         self._pending.clear()
-        self.has_messages = self.has_messages or bool(messages)
 
     def discard(self) -> None:
         """Undo what was written, forget what was enlisted, and spend what was saved."""
@@ -151,11 +178,6 @@ class PendingWrites:
         for aggregate in self._saved.values():
             aggregate.mark_spent()
         self._saved.clear()
-
-    def committed(self) -> None:
-        """The transaction is committed: what was saved has nothing pending any more."""
-        for aggregate in self._saved.values():
-            aggregate.mark_stored()
 
     def rolled_back(self) -> None:
         """The transaction is gone: what was loaded or saved says what never happened."""

@@ -48,10 +48,14 @@ class DjangoOrderRepository:
 
 
 class DjangoProductRepository:
-    """ProductRepository; `ids_by_sku` stands on the path of every order and is plain SQL."""
+    """ProductRepository; `ids_by_sku` is on the path of every order: plain SQL, or read along with a claim."""
 
     def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
+        self.expected: frozenset[str] = frozenset()
+        """What the message that begins the transaction asks for, if there is a place for it."""
+        self.read_along: dict[str, UUID] = {}
+        """What that message found."""
 
     def get(self, sku: str, *, with_deleted: bool = False) -> Product:
         """See the port."""
@@ -69,10 +73,16 @@ class DjangoProductRepository:
         rows = self._session.query(*compiled(product_rows(wanted)))
         return self._writes.loaded(product_of(rows[0])) if rows else None
 
+    def expect(self, skus: Collection[str]) -> None:
+        """See the port."""
+        self.expected = frozenset(skus)
+
     def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
         """See the port."""
         if not skus:
             return {}
+        if self.read_along.keys() >= set(skus) and not self._writes.has_written:
+            return {sku: self.read_along[sku] for sku in skus}
         return dict(
             self._session.query(
                 "SELECT sku, id FROM product WHERE tenant_id = %s AND sku = ANY(%s) AND deleted_at IS NULL",

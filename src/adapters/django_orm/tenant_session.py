@@ -44,6 +44,7 @@ class TenantSession:
         self._tenant_id = tenant_id
         self._connection = connections[alias]
         self._has_begun = False
+        self._has_ended = False
         if not _is_idle(self._connection):
             raise RuntimeError("this thread has a transaction open already; end it before the next begins")
 
@@ -53,6 +54,8 @@ class TenantSession:
         A connection that turns out to be broken when the transaction begins is replaced once: nothing that
         was sent on it can have been committed.
         """
+        if self._has_ended:
+            raise RuntimeError("the transaction is committed; begin another")
         with port_errors():
             if self._has_begun:
                 return _execute(self._connection, sql, params)
@@ -60,13 +63,21 @@ class TenantSession:
             return _execute_anew(self._connection, _BEGIN + sql, (str(self._tenant_id), *params))
 
     def commit(self, sql: str = "", params: Sequence[Any] = ()) -> None:
-        """Run last statements and commit, in one message; nothing happens if nothing was begun."""
+        """Run last statements and commit, in one message; nothing happens if there is nothing to commit.
+
+        If a statement fails, the server leaves out the COMMIT, and the transaction is open as after any failure.
+        """
         if not self._has_begun:
-            return
+            if not sql:
+                return
+            # A message that both begins and commits could not be sent again on another connection.
+            self.query(sql, params)
+            sql, params = "", ()
         raw = self._connection.connection
         if raw is not None and raw.closed == 0 and raw.get_transaction_status() == TRANSACTION_STATUS_INERROR:
             raise RuntimeError("the transaction has failed; COMMIT would roll it back without a word")
         self.query(f"{sql}; COMMIT" if sql else "COMMIT", params)
+        self._has_ended = True
 
     def roll_back(self) -> None:
         """End the transaction, and the connection if that is what it takes; no database error comes out."""
@@ -129,7 +140,14 @@ def _execute_anew(connection: BaseDatabaseWrapper, sql: str, params: Sequence[An
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-    with connection.cursor() as cursor:
+    if connection.connection is None or connection.execute_wrappers:
+        opened = connection.cursor()
+        with opened:
+            opened.execute(sql, params)
+            return [] if opened.description is None else opened.fetchall()
+    # The same without the layers of Django's cursor, which cost as much as running a short statement does.
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.tzinfo_factory = connection.tzinfo_factory  # type: ignore[attr-defined]
         cursor.execute(sql, params)
         return [] if cursor.description is None else cursor.fetchall()
 

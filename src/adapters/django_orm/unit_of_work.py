@@ -27,8 +27,9 @@ Result = TypeVar("Result")
 class DjangoUnitOfWork:
     """UnitOfWork on the connection of the thread that enters it.
 
-    A keyed command that reads once costs four messages to the server: begin and claim; read; all writes with
-    their events; outcome and commit. The lease of the key is the server's `transaction_timeout` (H10).
+    A keyed command costs two messages to the server, and one for each thing that it reads: begin and claim; all
+    writes with their events, outcome and commit. Ids of expected products come with the claim. The lease of the
+    key is the server's `transaction_timeout` (H10).
     """
 
     orders: DjangoOrderRepository
@@ -48,6 +49,7 @@ class DjangoUnitOfWork:
         self._context = context
         self._subscriptions, self._ring = subscriptions, ring
         self._was_entered = False
+        self._is_committed = False
         self._claimed: RequestKey | None = None
         self._settlement: Statement | None = None
 
@@ -69,23 +71,19 @@ class DjangoUnitOfWork:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        is_committed = False
         try:
-            if exc_type is None:
+            if exc_type is None and not self._is_committed:
                 self._commit()
-                is_committed = True
         finally:
-            if is_committed:
-                self._writes.committed()
-                if self._writes.has_messages:
-                    self._ring()
-            else:
+            if not self._is_committed:
                 self._writes.rolled_back()
                 self._session.roll_back()
 
     def once(self, request: RequestKey, result_type: type[Result]) -> Done[Result] | Refused | None:
         """See the port."""
-        stored = idempotency.claim(self._session, self._context, request, result_type)
+        stored, self.products.read_along = idempotency.claim(
+            self._session, self._context, request, result_type, skus=self.products.expected
+        )
         if stored is None:
             self._claimed = request
         return stored
@@ -100,6 +98,11 @@ class DjangoUnitOfWork:
         """See the port."""
         self._writes.flush()
 
+    def commit(self, outcome: Done[Any] | Refused) -> None:
+        """See the port. One message."""
+        self.settle(outcome)
+        self._commit()
+
     def discard_writes(self) -> None:
         """See the port."""
         self._writes.discard()
@@ -107,8 +110,7 @@ class DjangoUnitOfWork:
     def _commit(self) -> None:
         if self._claimed is not None and self._settlement is None:
             raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
-        self._writes.flush()
-        if self._settlement is None:
-            self._session.commit()
-        else:
-            self._session.commit(self._settlement.sql, self._settlement.params)
+        self._writes.commit(() if self._settlement is None else (self._settlement,))
+        self._is_committed = True
+        if self._writes.has_messages:
+            self._ring()

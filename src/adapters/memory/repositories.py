@@ -65,6 +65,9 @@ class InMemoryProductRepository:
         row = self._transaction.latest_deleted(Product.kind, "sku", sku)
         return None if row is None else self._loaded(row)
 
+    def expect(self, skus: Collection[str]) -> None:
+        """See the port. Reading costs nothing here."""
+
     def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
         """See the port."""
         rows = ((sku, self._transaction.row_by_value(Product.kind, sku)) for sku in skus)

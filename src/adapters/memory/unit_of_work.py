@@ -45,6 +45,7 @@ class InMemoryUnitOfWork:
         if self._entered:
             raise RuntimeError("a unit of work is used once; open a new one")
         self._entered = True
+        self._committed = False
         self._transaction = Transaction(self._database, self._context, self._subscriptions)
         self._writes = WriteList(self._transaction)
         self._request: RequestKey | None = None
@@ -58,13 +59,11 @@ class InMemoryUnitOfWork:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        committed = False
         try:
-            if exc_type is None:
+            if exc_type is None and not self._committed:
                 self._commit()
-                committed = True
         finally:
-            if not committed:
+            if not self._committed:
                 self._writes.mark_spent()
                 self._transaction.roll_back()
 
@@ -92,6 +91,11 @@ class InMemoryUnitOfWork:
         """See the port."""
         self._writes.flush()
 
+    def commit(self, outcome: Done[Any] | Refused) -> None:
+        """See the port."""
+        self.settle(outcome)
+        self._commit()
+
     def discard_writes(self) -> None:
         """See the port."""
         self._writes.discard()
@@ -101,6 +105,7 @@ class InMemoryUnitOfWork:
         if self._request is not None and self._transaction.changes.outcome is None:
             raise RuntimeError("the claimed key was not settled; nothing is committed")
         self._transaction.commit()
+        self._committed = True
         self._writes.mark_stored()
         if self._transaction.changes.messages:
             self._ring()

@@ -39,6 +39,14 @@ class PlaceOrder:
     ordered_at: datetime | None = None
 
 
+def _skus(command: PlaceOrder) -> set[str]:
+    return {line.sku for line in command.lines}
+
+
+def _expect_products(command: PlaceOrder, uow: UnitOfWork) -> None:
+    uow.products.expect(_skus(command))
+
+
 @dataclass(frozen=True)
 class PlaceOrderHandler:
     """Looks the products up, places the order, and leaves it pending."""
@@ -49,14 +57,14 @@ class PlaceOrderHandler:
     back_off: BackOff
 
     @retry_on_conflict(tries_max=3)
-    @run_once(OrderView)
+    @run_once(OrderView, expecting=_expect_products)
     def handle(self, command: PlaceOrder, uow: UnitOfWork) -> OrderView:
         """Raises InvalidInput that names the field, UnknownSku, ReferenceTaken, OrderTotalTooLarge."""
         prices = [
             Money.parse(line.unit_price, command.currency, field=f"lines[{index}].unit_price")
             for index, line in enumerate(command.lines)
         ]
-        product_ids = uow.products.ids_by_sku({line.sku for line in command.lines})
+        product_ids = uow.products.ids_by_sku(_skus(command))
         for index, line in enumerate(command.lines):
             if line.sku not in product_ids:
                 raise UnknownSku(field=f"lines[{index}].sku", sku=line.sku)

@@ -45,6 +45,13 @@ class ProductRepository(Protocol):
         """The product of that SKU that was deleted last, whether or not a live one has the SKU by now (D2)."""
         ...
 
+    def expect(self, skus: Collection[str]) -> None:
+        """Say what `ids_by_sku` will be asked for, before the transaction begins: it may be read along with that.
+
+        A hint without any other effect.
+        """
+        ...
+
     def ids_by_sku(self, skus: Collection[str]) -> dict[str, UUID]:
         """The ids of the live products among `skus`; the unknown are left out."""
         ...

@@ -91,6 +91,13 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    def commit(self, outcome: Done[Any] | Refused) -> None:
+        """`flush`, `settle` and the commit in one step, and the last one: leaving does nothing more.
+
+        Raises what `flush` raises; nothing is committed then, and what may follow is the same.
+        """
+        ...
+
     def discard_writes(self) -> None:
         """Undo every save and append of this transaction, but keep the claimed key; what was saved is spent."""
         ...

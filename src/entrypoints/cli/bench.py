@@ -12,7 +12,7 @@ import typer
 
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.running import environment_of, url_of
-from entrypoints.cli.stack import database_alone
+from entrypoints.cli.stack import servers_alone
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir
 from entrypoints.settings import Settings, child_environment
 
@@ -23,12 +23,16 @@ def bench(
     name: Annotated[
         str | None, typer.Argument(help="Which one; without a name, all of them in turn.")
     ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Of each arm; without it, as many as make a figure.", min=1)
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="That each round takes.", min=0.1)] = None,
     state_dir: StateDir = STATE_DIR_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Measure, and print ratios: each benchmark runs ours and the alternative interleaved, on one database.
 
-    Uses the running stack of the state directory, or starts a database for the time of the measurement.
+    Uses the running stack of the state directory, or starts PostgreSQL and Redis for the time of the measurement.
 
     Example: holdwater bench append --json
     """
@@ -41,8 +45,10 @@ def bench(
         if Settings.from_environment().database_url or url_of(state_dir):
             environment = environment_of(state_dir)
         else:
-            environment = cleanup.enter_context(database_alone(state_dir))
+            environment = cleanup.enter_context(servers_alone(state_dir))
         for chosen in [name] if name else known:
             argv = [sys.executable, str(FOLDER / f"{chosen}.py"), *(["--json"] if as_json else [])]
+            argv += ["--rounds", str(rounds)] if rounds is not None else []
+            argv += ["--seconds", str(seconds)] if seconds is not None else []
             if subprocess.run(argv, env=child_environment(environment), check=False).returncode:
                 raise CommandFailed(f"the benchmark {chosen} failed")

@@ -126,11 +126,12 @@ def _background_roles(
 
 
 @contextmanager
-def database_alone(state_dir: Path) -> Iterator[dict[str, str]]:
-    """A migrated database without a service, for the time of the block; the variables that lead to it."""
+def servers_alone(state_dir: Path) -> Iterator[dict[str, str]]:
+    """A migrated database, and Redis, without a service, for the time of the block; the variables that lead there."""
     state = StateDirectory(state_dir)
-    with EmbeddedStack(state, with_redis=False, report=err.print) as stack:
-        environment = variables_of(stack.urls, None, state.secrets().django_secret_key)
+    redis_url = Settings.from_environment().redis_url or None
+    with EmbeddedStack(state, redis_url=redis_url, report=err.print) as stack:
+        environment = variables_of(stack.urls, stack.redis_url, state.secrets().django_secret_key)
         wired(environment).migrate()
         yield environment
 

@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, UnitOfWork
-from builders import NOON, a_context, a_key, a_product, an_order
+from builders import NOON, a_context, a_key, a_product, after_noon, an_order
 from domain.errors import NotFound
 from domain.idempotency import Done, KeyReused, Refused, RequestInProgress, RequestKey
+from domain.inventory.product import SkuTaken
 from unit.contracts.binding import Store, StoreBinding, rolled_back
 from unit.contracts.threads import HeldTransaction, RolledBackOnPurpose, Threads
 
@@ -150,6 +151,50 @@ class IdempotencyContract(StoreBinding):
             uow.settle(Done(1))
         assert store.product(product.sku).version == 1
         assert ask(store, int) == Done(1)
+
+    @pytest.mark.promise("E1", "H9")
+    def test_commits_in_one_step_and_is_left_without_another(self, store: Store) -> None:
+        product = a_product()
+        with store.transaction() as uow:
+            assert uow.once(KEY, int) is None
+            uow.products.save(product)
+            uow.commit(Done(1))
+            assert store.product(product.sku).version == 1
+            assert ask(store, int) == Done(1)
+        assert len(store.stream(product.id)) == 1
+        product.rename("Green tea", at=after_noon(1))
+        store.save(product)
+        assert store.product(product.sku).version == 2
+
+    @pytest.mark.promise("H8", "H9")
+    def test_commits_nothing_of_a_refused_step_but_the_refusal_that_follows(self, store: Store) -> None:
+        taken, other = store.a_stored_product(), a_product(sku="COFFEE-1")
+        refusal = Refused("sku-taken", {"sku": taken.sku})
+        with store.transaction() as uow:
+            assert uow.once(KEY, int) is None
+            uow.products.save(other)
+            uow.products.save(a_product(sku=taken.sku))
+            with pytest.raises(SkuTaken):
+                uow.commit(Done(1))
+            uow.discard_writes()
+            uow.settle(refusal)
+        assert ask(store) == refusal
+        assert store.stream(other.id) == []
+
+    @pytest.mark.promise("H9")
+    def test_forgets_a_claim_whose_refused_step_is_left_by_the_exception(self, store: Store) -> None:
+        taken = store.a_stored_product()
+
+        def take_it_again() -> None:
+            with store.transaction() as uow:
+                claim(uow)
+                uow.products.save(a_product(sku=taken.sku))
+                uow.commit(Done(1))
+
+        with pytest.raises(SkuTaken):
+            take_it_again()
+        assert settle(store, Done(2)) is None
+        assert ask(store, int) == Done(2)
 
     @pytest.mark.promise("H8")
     def test_keeps_the_claim_when_writes_are_discarded(self, store: Store) -> None:

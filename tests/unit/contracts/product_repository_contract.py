@@ -6,9 +6,11 @@ import threading
 
 import pytest
 
-from builders import a_product, a_sku, after_noon
+from builders import a_key, a_product, a_sku, after_noon
 from domain.errors import NotFound, StaleObjectError
+from domain.idempotency import Done
 from domain.inventory.product import SkuTaken
+from domain.retention import Deletion
 from unit.contracts.binding import Store, StoreBinding, state_of
 from unit.contracts.threads import WAIT_S_MAX, Threads
 
@@ -44,6 +46,28 @@ class ProductRepositoryContract(StoreBinding):
         with store.transaction() as uow:
             assert uow.products.ids_by_sku([tea.sku, "NONE", pot.sku]) == {tea.sku: tea.id, pot.sku: pot.id}
             assert uow.products.ids_by_sku(()) == {}
+
+    def test_finds_expected_ids_and_others_alike(self, store: Store) -> None:
+        tea, pot, cup = (store.a_stored_product() for _ in range(3))
+        with store.transaction() as uow:
+            uow.products.expect([tea.sku, "NONE", pot.sku])
+            assert uow.once(a_key(), int) is None
+            assert uow.products.ids_by_sku([tea.sku]) == {tea.sku: tea.id}
+            assert uow.products.ids_by_sku([tea.sku, "NONE", cup.sku]) == {tea.sku: tea.id, cup.sku: cup.id}
+            uow.settle(Done(1))
+
+    def test_finds_what_was_written_after_it_was_expected(self, store: Store) -> None:
+        tea, late = store.a_stored_product(), a_product(sku=a_sku())
+        with store.transaction() as uow:
+            uow.products.expect([tea.sku, late.sku])
+            assert uow.once(a_key(), int) is None
+            deleted = uow.products.get(tea.sku)
+            deleted.delete(Deletion(store.context.tenant_id, "alice", "", after_noon(1)))
+            uow.products.save(deleted)
+            uow.products.save(late)
+            uow.flush()
+            assert uow.products.ids_by_sku([tea.sku, late.sku]) == {late.sku: late.id}
+            uow.settle(Done(1))
 
     def test_hands_out_copies(self, store: Store) -> None:
         product = store.a_stored_product()

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ),
                 ("tenant_id", models.UUIDField()),
                 ("created_at", models.DateTimeField()),
-                ("outcome", models.JSONField(null=True)),
+                ("outcome", models.JSONField()),
             ],
             options={
                 "db_table": "idempotency_record",

@@ -118,43 +118,55 @@ DROP SEQUENCE event_position;
 
 # docs/decisions/0006-idempotency.md. Times are the database's. The lock is of the two-integer form, a key
 # space of its own beside the tickets'; two keys that share a hash cost a needless "busy", never a wrong
-# answer.
+# answer. The look-up is a statement of its own, so it sees what was committed before the lock was free.
 REQUESTS = """
 CREATE FUNCTION claim_request(
-    p_tenant uuid, p_actor text, p_key text, p_fingerprint bytea, p_kept_for interval,
-    OUT verdict text, OUT stored_fingerprint bytea, OUT stored_outcome jsonb
+    p_tenant uuid, p_actor text, p_key text, OUT verdict text, OUT stored_fingerprint bytea, OUT stored_outcome jsonb
 ) LANGUAGE plpgsql AS $$
 DECLARE
     hash bigint := hashtextextended(p_tenant::text || length(p_actor) || ':' || p_actor || p_key, 0);
+    is_ours boolean := pg_try_advisory_xact_lock((hash >> 32)::integer, ((hash << 32) >> 32)::integer);
 BEGIN
     SELECT 'stored', r.fingerprint, r.outcome INTO verdict, stored_fingerprint, stored_outcome
     FROM idempotency_record r
     WHERE r.tenant_id = p_tenant AND r.actor = p_actor AND r.key = p_key AND r.expires_at > clock_timestamp();
-    IF FOUND THEN
-        RETURN;
+    IF NOT FOUND THEN
+        verdict := CASE WHEN is_ours THEN 'new' ELSE 'busy' END;
     END IF;
-    IF NOT pg_try_advisory_xact_lock((hash >> 32)::integer, ((hash << 32) >> 32)::integer) THEN
-        verdict := 'busy';
-        RETURN;
-    END IF;
-    INSERT INTO idempotency_record AS r (tenant_id, actor, key, fingerprint, created_at, expires_at)
-    VALUES (p_tenant, p_actor, p_key, p_fingerprint, clock_timestamp(), clock_timestamp() + p_kept_for)
+END $$;
+
+CREATE FUNCTION live_product_ids(p_tenant uuid, p_skus text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(p.sku, p.id) FROM product p
+        WHERE p.tenant_id = p_tenant AND p.sku = ANY(p_skus) AND p.deleted_at IS NULL
+    );
+END $$;
+
+CREATE FUNCTION settle_request(
+    p_tenant uuid, p_actor text, p_key text, p_fingerprint bytea, p_kept_for interval, p_outcome jsonb
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO idempotency_record AS r (tenant_id, actor, key, fingerprint, outcome, created_at, expires_at)
+    VALUES (
+        p_tenant, p_actor, p_key, p_fingerprint, p_outcome, clock_timestamp(), clock_timestamp() + p_kept_for
+    )
     ON CONFLICT (tenant_id, actor, key) DO UPDATE
-        SET fingerprint = excluded.fingerprint, outcome = NULL,
+        SET fingerprint = excluded.fingerprint, outcome = excluded.outcome,
             created_at = excluded.created_at, expires_at = excluded.expires_at
         WHERE r.expires_at <= clock_timestamp();
-    IF FOUND THEN
-        verdict := 'new';
-        RETURN;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the request has an outcome already, though its key was claimed just now'
+            USING ERRCODE = 'serialization_failure';
     END IF;
-    -- The first request committed between our look-up and our lock.
-    SELECT 'stored', r.fingerprint, r.outcome INTO verdict, stored_fingerprint, stored_outcome
-    FROM idempotency_record r
-    WHERE r.tenant_id = p_tenant AND r.actor = p_actor AND r.key = p_key;
 END $$;
 """
 
-DROP_REQUESTS = "DROP FUNCTION claim_request(uuid, text, text, bytea, interval);"
+DROP_REQUESTS = """
+DROP FUNCTION settle_request(uuid, text, text, bytea, interval, jsonb);
+DROP FUNCTION live_product_ids(uuid, text[]);
+DROP FUNCTION claim_request(uuid, text, text);
+"""
 
 # One message to the server carries all writes of a flush, and only its last statement gives a result; so a
 # write that found no row at its version must end the message by an error of its own. HW001 is ours.

@@ -8,15 +8,15 @@ from adapters.django_orm.models.abstract import IdempotentModel
 
 
 class IdempotencyRecord(IdempotentModel):
-    """One row a request key; claimed by the database function `claim_request`.
+    """One row a request key; claimed by the database function `claim_request`, written by `settle_request`.
 
-    `outcome` is NULL only inside the transaction that claimed the key: both commit together (H9).
+    Both belong to one transaction, which is that of the work itself (H9).
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "actor", "key")
     tenant_id = models.UUIDField()
     created_at = models.DateTimeField()
-    outcome = models.JSONField(null=True)
+    outcome = models.JSONField()
 
     class Meta(IdempotentModel.Meta):
         abstract = False
