@@ -40,6 +40,8 @@ from application.ports.task_queue import Bell
 from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
+    GATEWAY_SETTLE_S,
+    GATEWAY_TIMEOUT_S,
     LAG_KEPT_S,
     LAG_TIME_LIMIT_S,
     LAG_WAIT_S,
@@ -130,6 +132,24 @@ class Container(containers.DeclarativeContainer):
             ),
             off=providers.List(),
         ),
+    )
+    # One of each in a process: connections are kept, and the one in memory is its own provider.
+    payment_gateway: providers.Selector[Any] = providers.Selector(
+        settings.provided.pays_through,
+        sandbox=providers.ThreadSafeSingleton(
+            _named("adapters.payment_gateways.sandbox.SandboxPaymentGateway"),
+            settings.provided.payment_gateway_url,
+            token=settings.provided.payment_gateway_token,
+            timeout_s=GATEWAY_TIMEOUT_S,
+            settle_s=GATEWAY_SETTLE_S,
+        ),
+        memory=providers.ThreadSafeSingleton(
+            _named("adapters.memory.payment_gateway.InMemoryPaymentGateway"),
+            now=now,
+            timeout_s=GATEWAY_TIMEOUT_S,
+            settle_s=GATEWAY_SETTLE_S,
+        ),
+        none=providers.Object(None),
     )
     notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
     subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)

@@ -13,6 +13,7 @@ from typing import Final
 
 from application.conflict_retry import Overloaded
 from application.ports.notifier import NoticeRefused, NotifierUnavailable
+from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayRefused, GatewayUnavailable
 from application.ports.rate_limit import TooManyRequests
 from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
@@ -74,11 +75,14 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     NoticeRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
+    GatewayRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     Overloaded: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     StoreUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     QueueUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     NotifierUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    GatewayUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    GatewayOutcomeUnknown: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from application.ports.notifier import RETRY_AFTER_MAX_S
 from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
+from application.ports.payment_gateway import KEY_LENGTH_MAX as GATEWAY_KEY_LENGTH_MAX
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
 from domain.access import (
     OWNER_LENGTH_MAX,
@@ -73,6 +74,8 @@ LAG_TIME_LIMIT_S: Final = 2
 LAG_WAIT_S: Final = 10
 WEBHOOK_TIMEOUT_S: Final = 20
 MAIL_TIMEOUT_S: Final = 30
+GATEWAY_TIMEOUT_S: Final = 4
+GATEWAY_SETTLE_S: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,9 @@ LIMITS: Final = (
     Limit(
         "e-mail", MAIL_TIMEOUT_S, "seconds", "for a mail server to take one, from the look-up of its name on"
     ),
+    Limit("payment call", GATEWAY_TIMEOUT_S, "seconds", "for the payment gateway to answer one"),
+    Limit("payment settling", GATEWAY_SETTLE_S, "seconds", "afterwards no call can have an effect any more"),
+    Limit("payment key", GATEWAY_KEY_LENGTH_MAX, "characters", "of a call to the payment gateway"),
     Limit("pause of a receiver", RETRY_AFTER_MAX_S, "seconds", "longest Retry-After that is kept to"),
     Limit("lag of /metrics", LAG_KEPT_S, "seconds", "that a web process shows before it asks again"),
     Limit(

@@ -32,6 +32,8 @@ PORT_MAX: Final = 65_535
 WEBHOOK_PREFIX: Final = "whsec_"
 WEBHOOK_KEY_BYTES: Final = range(24, 65)
 """As the Standard Webhooks specification says."""
+TOKEN_LENGTH_MIN: Final = 16
+TOKEN_LENGTH_MAX: Final = 200
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 RABBITMQ_SCHEMES: Final = ("amqp://", "amqps://")
 
@@ -93,6 +95,11 @@ class Settings:
     """Signs too, while receivers learn the new one."""
     webhook_allow_private: bool = False
     """Whether webhooks may go to addresses that are not public, and over plain http."""
+    payment_gateway_url: str = ""
+    """Where the payment gateway answers. Empty: there is none."""
+    payment_gateway_token: str = field(default="", repr=False)
+    payment_callback_secret: str = field(default="", repr=False)
+    """The payment gateway signs with it what it tells of its own accord."""
     metrics_folder: str = ""
     """Where the web processes of one server keep their counts; the server sets it. Empty: this process alone."""
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -127,6 +134,13 @@ class Settings:
     def sends_webhooks(self) -> Literal["on", "off"]:
         """Webhooks are sent where there is a URL for them."""
         return "on" if self.webhook_url else "off"
+
+    @property
+    def pays_through(self) -> Literal["sandbox", "memory", "none"]:
+        """Which payment gateway there is."""
+        if self.payment_gateway_url:
+            return "sandbox"
+        return "memory" if self.persistence == "memory" else "none"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -181,6 +195,9 @@ class Settings:
             ),
             webhook_secret_previous=_webhook_secret(env, "HOLDWATER_WEBHOOK_SECRET_PREVIOUS", needed=False),
             webhook_allow_private=allow_private,
+            payment_gateway_url=_payment_gateway_url(env),
+            payment_gateway_token=_payment_gateway_token(env),
+            payment_callback_secret=_webhook_secret(env, "HOLDWATER_PAYMENT_CALLBACK_SECRET", needed=False),
             metrics_folder=env.get(METRICS_FOLDER_VARIABLE, ""),
             log_format=_choice(env, "HOLDWATER_LOG_FORMAT", ("auto", "json", "text")),  # type: ignore[arg-type]
             log_level=_choice(env, "HOLDWATER_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
@@ -195,6 +212,28 @@ def adopt(environment: Mapping[str, str]) -> None:
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with these variables on top, for a child process."""
     return {**os.environ, **environment}
+
+
+def http_url(name: str, url: str, schemes: tuple[str, ...]) -> str:
+    """The URL, or nothing. Raises SettingInvalid, which names the setting alone: a URL may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    # Anything else can't stand in the first line of an HTTP request.
+    if url and not (
+        usable
+        and url.isascii()
+        and url.isprintable()
+        and not set(url) & set(" #")
+        and "@" not in parts.netloc
+    ):
+        raise SettingInvalid(
+            f"{name}: let it begin with {' or '.join(f'{one}://' for one in schemes)}, name a host, "
+            "and hold no user, @, fragment, space or character beyond ASCII"
+        )
+    return url
 
 
 def _redis_url(env: Mapping[str, str]) -> str:
@@ -242,27 +281,28 @@ def _smtp_from(env: Mapping[str, str]) -> str:
 
 
 def _webhook_url(env: Mapping[str, str], *, allow_private: bool) -> str:
-    """The URL itself is not shown: it may hold a secret."""
-    url = env.get("HOLDWATER_WEBHOOK_URL", "")
     schemes = ("https", "http") if allow_private else ("https",)
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    # Anything else can't stand in the first line of an HTTP request.
-    if url and not (
-        usable
-        and url.isascii()
-        and url.isprintable()
-        and not set(url) & set(" #")
-        and "@" not in parts.netloc
-    ):
-        raise SettingInvalid(
-            f"HOLDWATER_WEBHOOK_URL: let it begin with {' or '.join(f'{one}://' for one in schemes)}, name a host, "
-            "and hold no user, @, fragment, space or character beyond ASCII"
-        )
+    return http_url("HOLDWATER_WEBHOOK_URL", env.get("HOLDWATER_WEBHOOK_URL", ""), schemes)
+
+
+def _payment_gateway_url(env: Mapping[str, str]) -> str:
+    """The sandbox speaks plain HTTP."""
+    name = "HOLDWATER_PAYMENT_GATEWAY_URL"
+    url = http_url(name, env.get(name, ""), ("http",))
+    if "?" in url:
+        raise SettingInvalid(f"{name}: let it end before the question mark")
     return url
+
+
+def _payment_gateway_token(env: Mapping[str, str]) -> str:
+    token = env.get("HOLDWATER_PAYMENT_GATEWAY_TOKEN", "")
+    is_usable = TOKEN_LENGTH_MIN <= len(token) <= TOKEN_LENGTH_MAX and token.isascii() and token.isprintable()
+    if (token or env.get("HOLDWATER_PAYMENT_GATEWAY_URL")) and (not is_usable or " " in token):
+        raise SettingInvalid(
+            f"HOLDWATER_PAYMENT_GATEWAY_TOKEN: set it to the gateway's token, {TOKEN_LENGTH_MIN} to "
+            f"{TOKEN_LENGTH_MAX} ASCII characters without spaces"
+        )
+    return token
 
 
 def _webhook_secret(env: Mapping[str, str], name: str, *, needed: bool) -> str:

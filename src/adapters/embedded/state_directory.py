@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import fcntl
 import hashlib
@@ -32,6 +33,13 @@ class Secrets:
     postgres_purge: str = field(repr=False)
     redis: str = field(repr=False)
     django_secret_key: str = field(repr=False)
+    payment_gateway_token: str = field(repr=False)
+    payment_callback: str = field(repr=False)
+
+    @property
+    def payment_callback_secret(self) -> str:
+        """As the Standard Webhooks specification writes a secret."""
+        return "whsec_" + base64.b64encode(self.payment_callback.encode()).decode()
 
     @property
     def passwords(self) -> RolePasswords:

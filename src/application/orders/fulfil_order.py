@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from uuid import UUID
 from application.ports.clock import NewId
 from application.ports.payment_gateway import (
     GatewayOutcomeUnknown,
+    GatewayRefused,
     GatewayReply,
     GatewayUnavailable,
     PaymentGateway,
@@ -37,6 +39,9 @@ from domain.saga.progress import Action, Direction, Directive
 from domain.saga.saga import Saga
 
 NO_PAYMENT_ID: Final = ""
+
+
+_log: Final = logging.getLogger("holdwater.saga")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,10 @@ class FulfilOrder:
         }
         try:
             reply = calls[directive.action, directive.step]()
+        except GatewayRefused as error:
+            # A fault of ours or of the settings: it had no effect, and the same call may work once that is mended.
+            _log.error("%s was refused: %s", key, error)
+            return StepFailed(str(error))
         except GatewayUnavailable as error:
             return StepFailed(str(error))
         except GatewayOutcomeUnknown as error:

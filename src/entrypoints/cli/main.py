@@ -34,6 +34,11 @@ SUB_COMMANDS: Final = (
         "entrypoints.cli.worker:scheduler",
         "Do from time to time what no caller asks for, until SIGTERM.",
     ),
+    SubCommand(
+        "sandbox-gateway",
+        "entrypoints.cli.sandbox_gateway:sandbox_gateway",
+        "Answer as a payment provider would, until SIGTERM.",
+    ),
     SubCommand("lag", "entrypoints.cli.delivery:lag", "Show what each consumer has before it."),
     SubCommand(
         "dead-letters",

@@ -40,6 +40,16 @@ def variables_of(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> 
     }
 
 
+def gateway_secrets_of(state_dir: Path) -> tuple[str, str]:
+    """The payment gateway's token and the secret of its callbacks: the environment's, else the state directory's."""
+    settings = Settings.from_environment()
+    token, callback_secret = settings.payment_gateway_token, settings.payment_callback_secret
+    if token and callback_secret:
+        return token, callback_secret
+    own = StateDirectory(state_dir).secrets()
+    return token or own.payment_gateway_token, callback_secret or own.payment_callback_secret
+
+
 def down(state_dir: StateDir = STATE_DIR_DEFAULT, as_json: AsJson = False) -> None:
     """Stop the stack of this state directory; its data stays.
 

@@ -13,6 +13,7 @@ from adapters.memory.database import InMemoryDatabase
 from adapters.memory.heartbeats import InMemoryHeartbeats
 from adapters.memory.notifier import InMemoryNotifier
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
+from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
@@ -23,6 +24,7 @@ from adapters.system_clock import new_id
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
+from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayUnavailable, Operation
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.sagas import DueSagas, LateReplies, SagaClaims
@@ -38,6 +40,7 @@ from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
 from unit.contracts.outbox_messages import REACTIONS, PassTime
 from unit.contracts.outbox_views_contract import OutboxViewsContract
+from unit.contracts.payment_gateway_contract import PaymentGatewayContract, Purchase, a_key
 from unit.contracts.payment_repository_contract import PaymentRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
@@ -250,3 +253,80 @@ class TestNotifier(NotifierContract):
         outside.notifier.notify(notice)
         assert outside.taken == [str(notice.id)]
         assert len(outside.attempts) == 2
+
+
+class MemoryProvider:
+    """The scriptable provider, whose time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.clock = SettableClock()
+        self.gateway = self.ledger = InMemoryPaymentGateway(now=self.clock, late_s=7)
+        self.late_s = 7.0
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+
+
+class TestPaymentGateway(PaymentGatewayContract):
+    @pytest.fixture
+    def provider(self) -> MemoryProvider:
+        return MemoryProvider()
+
+    @pytest.mark.parametrize(
+        ("fault", "error", "had_effect"),
+        [
+            (Fault.UNAVAILABLE, GatewayUnavailable, False),
+            (Fault.UNAVAILABLE_AFTER_EFFECT, GatewayUnavailable, True),
+            (Fault.UNKNOWN, GatewayOutcomeUnknown, False),
+            (Fault.UNKNOWN_AFTER_EFFECT, GatewayOutcomeUnknown, True),
+        ],
+    )
+    def test_fails_once_where_it_is_told_to(
+        self, provider: MemoryProvider, fault: Fault, error: type[Exception], had_effect: bool
+    ) -> None:
+        purchase, key = Purchase(provider), a_key("capture")
+        provider.gateway.script(Operation.CAPTURE, None, fault)
+        purchase.authorise()
+        assert purchase.capture().declined is None
+        other = Purchase(provider)
+        other.authorise()
+        with pytest.raises(error):
+            other.capture(key=key)
+        assert (provider.gateway.ask(key) is not None) == had_effect
+        assert other.capture(key=key).declined is None
+        assert other.effects() == [Operation.AUTHORISE, Operation.CAPTURE]
+
+    def test_does_late_what_it_is_told_to_do_late(self, provider: MemoryProvider) -> None:
+        purchase, key = Purchase(provider), a_key("capture")
+        purchase.authorise()
+        provider.gateway.script(Operation.CAPTURE, Fault.UNKNOWN_THEN_EFFECT)
+        with pytest.raises(GatewayOutcomeUnknown):
+            purchase.capture(key=key)
+        purchase.void()
+        provider.pass_time(provider.late_s)
+        late = provider.gateway.ask(key)
+        assert late is not None
+        assert late.declined == "already_voided"
+
+    def test_lets_itself_be_watched_and_the_watcher_crash_its_caller(self, provider: MemoryProvider) -> None:
+        seen: list[tuple[str, str]] = []
+
+        def crash_after_the_effect(when: str, operation: str, key: str) -> None:
+            seen.append((when, operation))
+            if when == "after" and operation == "authorise":
+                raise KeyboardInterrupt
+
+        provider.gateway.watch(crash_after_the_effect)
+        purchase = Purchase(provider)
+        with pytest.raises(KeyboardInterrupt):
+            purchase.authorise()
+        assert provider.gateway.ask(purchase.key) is not None
+        assert seen == [
+            ("before", "authorise"),
+            ("after", "authorise"),
+            ("before", "ask"),
+            ("after", "ask"),
+        ]
+        provider.gateway.watch(None)
+        assert purchase.authorise().declined is None
+        assert purchase.effects() == [Operation.AUTHORISE]

@@ -145,3 +145,56 @@ class TestNotifiers:
             WEBHOOK | {"HOLDWATER_WEBHOOK_URL": "http://10.0.0.1/", "HOLDWATER_WEBHOOK_ALLOW_PRIVATE": "yes"}
         )
         assert settings.webhook_url == "http://10.0.0.1/"
+
+
+PAYMENT = {
+    "HOLDWATER_PAYMENT_GATEWAY_URL": "http://10.0.0.7:8400/pay",
+    "HOLDWATER_PAYMENT_GATEWAY_TOKEN": "open-sesame-and-more",
+    "HOLDWATER_PAYMENT_CALLBACK_SECRET": SECRET,
+}
+
+
+class TestThePaymentGateway:
+    def test_is_the_sandbox_where_there_is_a_url(self) -> None:
+        settings = Settings.from_environment(PAYMENT)
+        assert settings.pays_through == "sandbox"
+        shown = repr(settings)
+        assert "10.0.0.7" in shown
+        assert "open-sesame" not in shown
+        assert SECRET not in shown
+
+    def test_is_in_memory_where_everything_is(self) -> None:
+        assert Settings.from_environment({"HOLDWATER_PERSISTENCE": "memory"}).pays_through == "memory"
+        assert Settings.from_environment({}).pays_through == "none"
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"HOLDWATER_PAYMENT_GATEWAY_TOKEN": ""}, "HOLDWATER_PAYMENT_GATEWAY_TOKEN"),
+            ({"HOLDWATER_PAYMENT_GATEWAY_TOKEN": "xyzzy"}, "HOLDWATER_PAYMENT_GATEWAY_TOKEN"),
+            ({"HOLDWATER_PAYMENT_GATEWAY_TOKEN": "xyzzy" * 41}, "HOLDWATER_PAYMENT_GATEWAY_TOKEN"),
+            ({"HOLDWATER_PAYMENT_GATEWAY_TOKEN": "xyzzy xyzzy xyzzy"}, "HOLDWATER_PAYMENT_GATEWAY_TOKEN"),
+            (
+                {"HOLDWATER_PAYMENT_GATEWAY_TOKEN": "xyzzyxyzzyxyzzy\r\nX: y"},
+                "HOLDWATER_PAYMENT_GATEWAY_TOKEN",
+            ),
+            ({"HOLDWATER_PAYMENT_CALLBACK_SECRET": "xyzzy"}, "HOLDWATER_PAYMENT_CALLBACK_SECRET"),
+            *(
+                ({"HOLDWATER_PAYMENT_GATEWAY_URL": url}, "HOLDWATER_PAYMENT_GATEWAY_URL")
+                for url in (
+                    "https://pay.example/xyzzy",
+                    "pay.example:8400",
+                    "http://xyzzy@pay.example/",
+                    "http://pay.example/?xyzzy",
+                    "http://pay.example/#xyzzy",
+                    "http://pay.example:99999/xyzzy",
+                )
+            ),
+        ],
+    )
+    def test_that_can_not_be_used_is_named_without_its_secrets(
+        self, changes: dict[str, str], name: str
+    ) -> None:
+        with pytest.raises(SettingInvalid, match=name) as refusal:
+            Settings.from_environment(PAYMENT | changes)
+        assert "xyzzy" not in str(refusal.value)
