@@ -20,7 +20,7 @@ OUTCOMES = st.sampled_from(
 
 
 @pytest.mark.promise("S2", "S4", "S5", "S6", "S9")
-@settings(max_examples=400)
+@settings(max_examples=2_000)
 @given(script=st.lists(st.tuples(OUTCOMES, st.sampled_from(NAMES)), max_size=60))
 def test_whatever_happens_it_ends_done_or_undone_and_says_what_is_true(script: list[tuple[str, str]]) -> None:
     """Against a world that keeps its own account of what was carried out, and forgets nothing."""
