@@ -1,30 +1,18 @@
-"""Where ports meet adapters: the only file that knows both."""
+"""The use cases that an entrypoint may ask for, over the adapters of ports.py."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import itertools
-import time
-from collections.abc import Callable
-from typing import Any
+from dependency_injector import providers
 
-from dependency_injector import containers, providers
-
-from adapters import system_clock
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
-from application.delivery.consumer import Consumer
-from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.purge_deleted import PurgeDeletedHandler
-from application.delivery.sample_lag import SampleLagHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
 from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
 from application.inventory.restore_product import RestoreProductHandler
-from application.orders.acknowledge_order import AcknowledgeOrder
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.delete_order import DeleteOrderHandler
@@ -35,358 +23,110 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
-from application.ports.notifier import Notifier
-from application.ports.task_queue import Bell
-from application.ports.unit_of_work import OpenUnitOfWork
-from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
-from entrypoints.limits import (
-    GATEWAY_SETTLE_S,
-    GATEWAY_TIMEOUT_S,
-    LAG_KEPT_S,
-    LAG_TIME_LIMIT_S,
-    LAG_WAIT_S,
-    MAIL_TIMEOUT_S,
-    REDIS_ASK_AGAIN_AFTER_S,
-    REDIS_STEP_TIMEOUT_MS,
-    WEBHOOK_TIMEOUT_S,
-)
-from entrypoints.settings import Settings
+from entrypoints.ports import Ports
 
 
-def _named(path: str) -> Callable[..., Any]:
-    """The class of that path, imported when it is first called: Django's adapters need `django.setup()` before."""
-    module, _, name = path.rpartition(".")
-
-    @functools.cache
-    def load() -> Callable[..., Any]:
-        return getattr(importlib.import_module(module), name)
-
-    def make(*args: Any, **kwargs: Any) -> Any:
-        return load()(*args, **kwargs)
-
-    return make
-
-
-def _joined(*groups: list[Any]) -> tuple[Any, ...]:
-    return tuple(itertools.chain.from_iterable(groups))
-
-
-def _by_consumer(notifiers: tuple[Notifier, ...]) -> dict[str, Notifier]:
-    """Those that are configured, each with a consumer of its own, which retries by itself."""
-    names = {"e-mail": ORDER_EMAIL, "webhook": ORDER_WEBHOOK}
-    return {names[notifier.channel]: notifier for notifier in notifiers}
-
-
-def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork) -> dict[str, Consumer]:
-    return {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
-
-
-def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
-    """What to do when messages were committed: without a broker the workers look by themselves."""
-    return bell().ring if redis_url else lambda: None
-
-
-class Container(containers.DeclarativeContainer):
-    """One line for each thing that an entrypoint may ask for."""
-
-    settings = providers.Singleton(Settings.from_environment)
-
-    now = providers.Object(system_clock.now)
-    new_id = providers.Object(system_clock.new_id)
-    new_secret = providers.Object(system_clock.new_secret)
-    back_off = providers.Object(system_clock.back_off)
-
-    memory: providers.Singleton[Any] = providers.Singleton(
-        _named("adapters.memory.database.InMemoryDatabase"), new_id=new_id
-    )
-    notifiers: providers.Callable[Any] = providers.Callable(
-        _joined,
-        providers.Selector(
-            settings.provided.sends_mail,
-            on=providers.List(
-                providers.Singleton(
-                    _named("adapters.notifiers.smtp.SmtpNotifier"),
-                    settings.provided.smtp_host,
-                    port=settings.provided.smtp_port,
-                    sender=settings.provided.smtp_from,
-                    user=settings.provided.smtp_user,
-                    password=settings.provided.smtp_password,
-                    tls=settings.provided.smtp_tls,
-                    timeout_s=MAIL_TIMEOUT_S,
-                )
-            ),
-            off=providers.List(),
-        ),
-        providers.Selector(
-            settings.provided.sends_webhooks,
-            on=providers.List(
-                providers.Singleton(
-                    _named("adapters.notifiers.webhook.WebhookNotifier"),
-                    settings.provided.webhook_url,
-                    secret=settings.provided.webhook_secret,
-                    previous_secret=settings.provided.webhook_secret_previous,
-                    allow_private=settings.provided.webhook_allow_private,
-                    timeout_s=WEBHOOK_TIMEOUT_S,
-                    now=now,
-                )
-            ),
-            off=providers.List(),
-        ),
-    )
-    # One of each in a process: connections are kept, and the one in memory is its own provider.
-    payment_gateway: providers.Selector[Any] = providers.Selector(
-        settings.provided.pays_through,
-        sandbox=providers.ThreadSafeSingleton(
-            _named("adapters.payment_gateways.sandbox.SandboxPaymentGateway"),
-            settings.provided.payment_gateway_url,
-            token=settings.provided.payment_gateway_token,
-            timeout_s=GATEWAY_TIMEOUT_S,
-            settle_s=GATEWAY_SETTLE_S,
-        ),
-        memory=providers.ThreadSafeSingleton(
-            _named("adapters.memory.payment_gateway.InMemoryPaymentGateway"),
-            now=now,
-            timeout_s=GATEWAY_TIMEOUT_S,
-            settle_s=GATEWAY_SETTLE_S,
-        ),
-        none=providers.Object(None),
-    )
-    notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
-    subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)
-    bell = providers.ThreadSafeSingleton(_named("adapters.redis_bell.RedisBell"), settings.provided.redis_url)
-    ring = providers.ThreadSafeSingleton(_ring_of, settings.provided.redis_url, bell.provider)
-    unit_of_work = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Factory(
-            _named("adapters.django_orm.unit_of_work.DjangoUnitOfWork"),
-            subscriptions=subscriptions,
-            ring=ring,
-        ),
-        memory=providers.Factory(
-            _named("adapters.memory.unit_of_work.InMemoryUnitOfWork"),
-            database=memory,
-            subscriptions=subscriptions,
-            ring=ring,
-        ),
-    )
-    message_claims = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoMessageClaims")),
-        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryMessageClaims"), database=memory),
-    )
-    backlog = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoBacklog")),
-        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryBacklog"), database=memory),
-    )
-    sample_lag = providers.ThreadSafeSingleton(
-        SampleLagHandler,
-        ask=providers.Selector(
-            settings.provided.persistence,
-            django=providers.Object(
-                functools.partial(
-                    _named("adapters.django_orm.message_lag.watched_lag"), time_limit_s=LAG_TIME_LIMIT_S
-                )
-            ),
-            memory=backlog.provided.lag,
-        ),
-        seconds=providers.Object(time.monotonic),
-        kept_s=LAG_KEPT_S,
-        wait_s=LAG_WAIT_S,
-    )
-    dead_letters = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
-        memory=providers.Singleton(_named("adapters.memory.outbox.InMemoryDeadLetters"), database=memory),
-    )
-    schedules = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.schedules.DjangoSchedules")),
-        memory=providers.Singleton(_named("adapters.memory.schedules.InMemorySchedules"), now=now),
-    )
-    heartbeats = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.heartbeats.DjangoHeartbeats")),
-        memory=providers.Singleton(_named("adapters.memory.heartbeats.InMemoryHeartbeats"), now=now),
-    )
-    release_thread: providers.Selector[Any] = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Object(_named("adapters.django_orm.tenant_session.close_connections")),
-        memory=providers.Object(lambda: None),
-    )
-    task_queue = providers.Selector(
-        settings.provided.broker,
-        redis=providers.Factory(
-            _named("adapters.dramatiq_queue.over_redis.queue_over_redis"),
-            settings.provided.broker_url,
-            release_thread=release_thread,
-        ),
-        rabbitmq=providers.Factory(
-            _named("adapters.dramatiq_queue.over_rabbitmq.queue_over_rabbitmq"),
-            settings.provided.broker_url,
-            release_thread=release_thread,
-        ),
-    )
-    thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
-    worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
-    consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
-    drain_key = providers.Singleton(
-        DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
-    )
-    purge = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Factory(_named("adapters.django_orm.purge.DjangoPurge")),
-        memory=providers.Factory(_named("adapters.memory.purge.InMemoryPurge"), database=memory),
-    )
-    read_models = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Factory(_named("adapters.django_orm.read_models.DjangoReadModels")),
-        memory=providers.Factory(_named("adapters.memory.read_models.InMemoryReadModels"), database=memory),
-    )
-    access_tokens = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.access.DjangoAccessTokens")),
-        memory=providers.Singleton(_named("adapters.memory.access.InMemoryAccessTokens"), database=memory),
-    )
-    access_administration = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.access.DjangoAccessAdministration")),
-        memory=providers.Singleton(
-            _named("adapters.memory.access.InMemoryAccessAdministration"), database=memory
-        ),
-    )
-
-    # Made once whichever threads ask first: a second one would count from zero.
-    rate_limiter_of_process = providers.ThreadSafeSingleton(
-        _named("adapters.memory.rate_limit.InMemoryRateLimiter"), limits=settings.provided.rate_limits
-    )
-    rate_limiter = providers.Selector(
-        settings.provided.requests_are_counted,
-        together=providers.ThreadSafeSingleton(
-            _named("adapters.redis_limits.RedisRateLimiter"),
-            url=settings.provided.redis_url,
-            limits=settings.provided.rate_limits,
-            otherwise=rate_limiter_of_process,
-            step_timeout_s=REDIS_STEP_TIMEOUT_MS / 1_000,
-            ask_again_after_s=REDIS_ASK_AGAIN_AFTER_S,
-        ),
-        by_process=rate_limiter_of_process,
-    )
-    # One for each way that is set up.
-    readers_held_back_by: providers.Selector[Any] = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Callable(_named("adapters.django_orm.event_store.reader_held_back_by")),
-        memory=providers.Object(None),
-    )
-
-    refuse_void_isolation: providers.Selector[Any] = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Callable(_named("adapters.django_orm.role_check.require_safe_role")),
-        memory=providers.Object(None),
-    )
-    require_system_role = providers.Callable(_named("adapters.django_orm.role_check.require_system_role"))
-    require_purge_role = providers.Callable(_named("adapters.django_orm.role_check.require_purge_role"))
-    # Redis is looked at by its own URL below.
-    broker_checks: providers.Selector[Any] = providers.Selector(
-        settings.provided.broker,
-        rabbitmq=providers.List(
-            providers.Factory(
-                _named("adapters.dramatiq_queue.over_rabbitmq.RabbitmqCheck"),
-                url=settings.provided.broker_url,
-            )
-        ),
-        redis=providers.List(),
-        none=providers.List(),
-    )
-    readiness_checks: providers.Selector[Any] = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Callable(
-            _joined,
-            providers.List(
-                providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
-                providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
-                providers.Factory(
-                    _named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url
-                ),
-            ),
-            broker_checks,
-        ),
-        memory=providers.List(),
-    )
-
-    doctor_checks: providers.Callable = providers.Callable(
-        _joined,
-        providers.List(
-            providers.Factory(_named("adapters.django_orm.readiness.DatabaseReadiness")),
-            providers.Factory(_named("adapters.django_orm.role_check.RoleReadiness")),
-            providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
-            providers.Factory(_named("adapters.django_orm.readiness.OwnerReadiness")),
-            providers.Factory(
-                _named("adapters.django_orm.connection_budget.ConnectionBudget"),
-                web_workers=settings.provided.web_workers,
-                web_threads=settings.provided.web_threads,
-                worker_threads=settings.provided.worker_threads,
-            ),
-            providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
-        ),
-        broker_checks,
-    )
-    migrate = providers.Callable(_named("adapters.django_orm.schema.migrate"))
+class Container(Ports):
+    """One entry for each thing that an entrypoint may ask for."""
 
     create_product = providers.Singleton(
         CreateProductHandler,
-        open_unit_of_work=unit_of_work.provider,
-        now=now,
-        new_id=new_id,
-        back_off=back_off,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
     )
     rename_product = providers.Singleton(
-        RenameProductHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        RenameProductHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     delete_product = providers.Singleton(
         DeleteProductHandler,
-        open_unit_of_work=unit_of_work.provider,
-        now=now,
-        new_id=new_id,
-        back_off=back_off,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
     )
     restore_product = providers.Singleton(
-        RestoreProductHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        RestoreProductHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     receive_stock = providers.Singleton(
-        ReceiveStockHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        ReceiveStockHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     adjust_stock = providers.Singleton(
-        AdjustStockHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        AdjustStockHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     place_order = providers.Singleton(
-        PlaceOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, new_id=new_id, back_off=back_off
+        PlaceOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
     )
     amend_order = providers.Singleton(
-        AmendOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        AmendOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     cancel_order = providers.Singleton(
-        CancelOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        CancelOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     ship_order = providers.Singleton(
-        ShipOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        ShipOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     deliver_order = providers.Singleton(
-        DeliverOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        DeliverOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     return_order_lines = providers.Singleton(
-        ReturnOrderLinesHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        ReturnOrderLinesHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
-    order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=unit_of_work.provider)
+    order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=Ports.unit_of_work.provider)
     delete_order = providers.Singleton(
-        DeleteOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, new_id=new_id, back_off=back_off
+        DeleteOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
     )
     restore_order = providers.Singleton(
-        RestoreOrderHandler, open_unit_of_work=unit_of_work.provider, now=now, back_off=back_off
+        RestoreOrderHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
-    order_at_version = providers.Singleton(OrderAtVersionHandler, open_unit_of_work=unit_of_work.provider)
-    purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=purge.provider, now=now)
-    authenticate = providers.Singleton(AuthenticateHandler, tokens=access_tokens)
+    order_at_version = providers.Singleton(
+        OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
+    )
+    purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=Ports.purge.provider, now=Ports.now)
+    authenticate = providers.Singleton(AuthenticateHandler, tokens=Ports.access_tokens)
     access_desk = providers.Singleton(
-        AccessDesk, administration=access_administration, now=now, new_id=new_id, new_secret=new_secret
+        AccessDesk,
+        administration=Ports.access_administration,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        new_secret=Ports.new_secret,
     )

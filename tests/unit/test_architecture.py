@@ -42,7 +42,7 @@ PLANTS = [
     ("only-the-container-meets-adapters", "entrypoints.cli.running", "adapters.django_orm.planted"),
     ("only-the-container-meets-adapters", "entrypoints.cli.sandbox_gateway", "adapters.memory.planted"),
     ("no-entrypoint-meets-a-model", "entrypoints.rest_api.planted", "adapters.django_orm.models.planted"),
-    ("no-entrypoint-meets-a-model", "entrypoints.container", "adapters.django_orm.models.planted"),
+    ("no-entrypoint-meets-a-model", "entrypoints.ports", "adapters.django_orm.models.planted"),
     ("entrypoints-are-siblings", "entrypoints.cli.planted", "entrypoints.rest_api.planted"),
     ("entrypoints-are-siblings", "entrypoints.rest_api.planted", "entrypoints.django_site.planted"),
     ("entrypoints-are-siblings", "entrypoints.added_later.planted", "entrypoints.cli.planted"),
@@ -52,7 +52,7 @@ PLANTS = [
 ALLOWED = [
     ("adapters.memory.planted", "adapters.row_mapping.planted"),
     ("adapters.memory.planted", "application.ports.planted"),
-    ("entrypoints.container", "adapters.memory.planted"),
+    ("entrypoints.ports", "adapters.memory.planted"),
     ("entrypoints.cli.stack", "adapters.embedded.planted"),
     ("entrypoints.cli.running", "adapters.embedded.planted"),
     ("entrypoints.cli.sandbox_gateway", "adapters.sandbox_gateway.planted"),
