@@ -80,7 +80,7 @@ STAGES = (
         without="tests/integration/contracts",
     ),
     Stage("fuzz", 120, ((*PYTEST, "tests/fuzz"),), "tests/fuzz"),
-    Stage("chaos", 180, ((*PYTEST, "tests/chaos"),), "tests/chaos"),
+    Stage("chaos", 180, ((*PYTEST, "tests/chaos", "-o", "faulthandler_timeout=0"),), "tests/chaos"),
     Stage("simulation", 120, ((*PYTEST, "tests/simulation"),), "tests/simulation"),
 )
 

@@ -29,7 +29,7 @@ WEB_PROCESSES: Final = 2
 
 def chaos(seed: int, intensity: Intensity, state_dir: Path) -> Report:
     """One run of all slices."""
-    receiver = Receiver(random.Random(seed))
+    receiver = Receiver(random.Random(seed), hangs_up=intensity.hangs_up)
     os.environ.update(
         HOLDWATER_WEBHOOK_URL=receiver.url,
         HOLDWATER_WEBHOOK_SECRET="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),

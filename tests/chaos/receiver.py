@@ -26,11 +26,11 @@ class Delivery:
 class Receiver:
     """Notes deliveries in the order of their arrival. Safe to share between threads."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, *, hangs_up: float = HANGS_UP) -> None:
         self._dice, self._lock = dice, threading.Lock()
         self._deliveries: list[Delivery] = []
         self._seen: set[str] = set()
-        self._hangs_up = HANGS_UP
+        self._hangs_up = hangs_up
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):

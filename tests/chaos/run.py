@@ -18,6 +18,7 @@ import redis
 from adapters.embedded.errors import EmbeddedServiceError
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.supervisor import Patience
+from chaos.receiver import HANGS_UP
 from chaos.slices import Slice, Target
 from chaos.tables import read
 from chaos.victims import VICTIMS, Killer, kill
@@ -38,12 +39,17 @@ REDIS_BACK_S_MAX: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intensity:
-    """How long, and how hard. `outage`: whether Redis is held down at the end, and its return is timed."""
+    """How long, and how hard. `outage`: whether Redis is held down at the end, and its return is timed.
+
+    `hangs_up`: the share of notices that are taken without an answer. One whose worker was killed as well waits for
+    five minutes, so a run that has no time for that has none.
+    """
 
     seconds: float
     kill_every_s: float
     flush_every_s: float
     outage: bool = True
+    hangs_up: float = HANGS_UP
 
 
 @dataclass(slots=True)

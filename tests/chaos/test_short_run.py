@@ -14,7 +14,7 @@ from chaos.run import Intensity
 from chaos.victims import VICTIMS
 
 SEED = 20_261_124
-SHORT = Intensity(seconds=25, kill_every_s=1.5, flush_every_s=5, outage=False)
+SHORT = Intensity(seconds=25, kill_every_s=1.5, flush_every_s=5, outage=False, hangs_up=0)
 
 
 @pytest.fixture
