@@ -14,7 +14,7 @@ ORDERS_PER_BATCH: Final = 100
 KEYS_PER_BATCH: Final = 1_000
 MESSAGES_PER_BATCH: Final = 1_000
 BATCHES_MAX: Final = 1_000
-"""Of each kind, in one run."""
+"""Of each kind, in one run, unless told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,23 +38,28 @@ class PurgeDeletedHandler:
     open_purge: OpenPurge
     now: Clock
 
-    def handle(self, policy: RetentionPolicy) -> PurgeReport:
-        """One run. Raises StoreUnavailable, TransactionConflict; the batches before are kept."""
+    def handle(self, policy: RetentionPolicy, *, batches_max: int = BATCHES_MAX) -> PurgeReport:
+        """One run of at most `batches_max` of each kind.
+
+        Raises StoreUnavailable, TransactionConflict; the batches before are kept.
+        """
         keys, keys_done = self._in_batches(
-            lambda unit: unit.drop_expired_keys(KEYS_PER_BATCH), KEYS_PER_BATCH
+            lambda unit: unit.drop_expired_keys(KEYS_PER_BATCH), KEYS_PER_BATCH, batches_max
         )
         messages, messages_done = self._in_batches(
-            lambda unit: unit.drop_settled_messages(MESSAGES_PER_BATCH), MESSAGES_PER_BATCH
+            lambda unit: unit.drop_settled_messages(MESSAGES_PER_BATCH), MESSAGES_PER_BATCH, batches_max
         )
         orders, orders_done = self._in_batches(
-            lambda unit: self._purge_orders(unit, policy), ORDERS_PER_BATCH
+            lambda unit: self._purge_orders(unit, policy), ORDERS_PER_BATCH, batches_max
         )
         is_complete = keys_done and messages_done and orders_done
         return PurgeReport(orders=orders, keys=keys, messages=messages, is_complete=is_complete)
 
-    def _in_batches(self, work: Callable[[PurgeUnitOfWork], int], size: int) -> tuple[int, bool]:
+    def _in_batches(
+        self, work: Callable[[PurgeUnitOfWork], int], size: int, batches_max: int
+    ) -> tuple[int, bool]:
         total = 0
-        for _ in range(BATCHES_MAX):
+        for _ in range(batches_max):
             with self.open_purge() as unit:
                 done = work(unit)
             total += done

@@ -11,8 +11,10 @@ from application.upkeep.run_due_job import Job
 from domain.retention import RetentionPolicy
 from entrypoints.container import Container
 
-PURGE_LEASE: Final = timedelta(minutes=30)
-"""Longer than the bounds of one purge allow it to take."""
+PURGE_BATCHES_PER_TURN: Final = 10
+"""Of each kind; what is left over is due at once, so that a turn is short and so may be its lease."""
+PURGE_LEASE: Final = timedelta(minutes=1)
+"""A killed scheduler's job stands still for as long."""
 FORGET_EVERY: Final = timedelta(minutes=10)
 FORGET_LEASE: Final = timedelta(minutes=1)
 
@@ -24,7 +26,7 @@ def jobs_of(container: Container) -> dict[str, Job]:
     def purge() -> bool:
         """Expired request keys (H11), settled messages, orders deleted long ago (D7)."""
         policy = RetentionPolicy(timedelta(days=settings.keep_deleted_days))
-        return not container.purge_deleted().handle(policy).is_complete
+        return not container.purge_deleted().handle(policy, batches_max=PURGE_BATCHES_PER_TURN).is_complete
 
     def forget_lost_processes() -> bool:
         heartbeats.forget(LOST_SHOWN_FOR)

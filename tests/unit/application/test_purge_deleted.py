@@ -11,7 +11,7 @@ import pytest
 
 from adapters.memory.purge import InMemoryPurge
 from application.delivery import purge_deleted
-from application.delivery.purge_deleted import PurgeDeletedHandler, PurgeReport
+from application.delivery.purge_deleted import BATCHES_MAX, PurgeDeletedHandler, PurgeReport
 from application.orders.cancel_order import CancelOrder
 from application.orders.delete_order import DeleteOrder
 from application.orders.restore_order import RestoreOrder
@@ -56,10 +56,11 @@ def restore(house: House, order_id: UUID, version: int | None = None) -> OrderVi
     ).result
 
 
-def purge(house: House, *, days: int) -> PurgeReport:
+def purge(house: House, *, days: int, batches_max: int = BATCHES_MAX) -> PurgeReport:
     """Purge so many days later."""
     open_purge = functools.partial(InMemoryPurge, database=house.database)
-    return PurgeDeletedHandler(open_purge, lambda: NOON + timedelta(days=days)).handle(MONTH)
+    handler = PurgeDeletedHandler(open_purge, lambda: NOON + timedelta(days=days))
+    return handler.handle(MONTH, batches_max=batches_max)
 
 
 class TestDeletingAnOrder:
@@ -107,10 +108,11 @@ class TestPurging:
     @pytest.mark.promise("D7")
     def test_stops_at_its_bounds_and_says_so(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(purge_deleted, "ORDERS_PER_BATCH", 2)
-        monkeypatch.setattr(purge_deleted, "BATCHES_MAX", 2)
         for _ in range(5):
             delete(house, a_cancelled_order(house))
-        assert purge(house, days=31) == PurgeReport(orders=4, keys=0, messages=0, is_complete=False)
+        assert purge(house, days=31, batches_max=2) == PurgeReport(
+            orders=4, keys=0, messages=0, is_complete=False
+        )
         assert purge(house, days=31) == PurgeReport(orders=1, keys=0, messages=0, is_complete=True)
 
     @pytest.mark.promise("D7")
