@@ -142,7 +142,6 @@ class CrashWorld:
             new_id=new_id,
             jitter=lambda: 0.0,
         )
-        self.open_now = self.open
 
     def now(self) -> datetime:
         return self.at

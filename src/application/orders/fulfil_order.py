@@ -38,8 +38,6 @@ from domain.saga.outcome import NothingFound, Outcome, StepDone, StepFailed, Ste
 from domain.saga.progress import Action, Direction, Directive
 from domain.saga.saga import Saga
 
-NO_PAYMENT_ID: Final = ""
-
 
 _log: Final = logging.getLogger("holdwater.saga")
 
