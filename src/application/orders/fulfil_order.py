@@ -38,7 +38,6 @@ from domain.saga.outcome import NothingFound, Outcome, StepDone, StepFailed, Ste
 from domain.saga.progress import Action, Direction, Directive
 from domain.saga.saga import Saga
 
-
 _log: Final = logging.getLogger("holdwater.saga")
 
 
