@@ -1,0 +1,96 @@
+"""Orders of one product for one tenant on PostgreSQL, and workers that fulfil them over any gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connections
+
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.unit_of_work import DjangoUnitOfWork
+from adapters.system_clock import new_id
+from application.orders.fulfil_order import FulfilOrder
+from application.ports.payment_gateway import PaymentGateway
+from application.sagas.advance_saga import AdvanceSagaHandler
+from builders import a_context, a_product, an_order, stock_of
+from domain.inventory.product import Product
+from domain.orders.fulfilment import ORDER_FULFILMENT
+from domain.orders.order import Order
+from domain.saga.progress import SagaStatus
+from domain.saga.saga import Saga
+
+ROUNDS_MAX: Final = 600
+DUE_MAX: Final = 100
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FulfilmentHouse:
+    """`sagas` has each saga's order, `methods` each order's payment method."""
+
+    def __init__(self, tenant_id: UUID, gateway: PaymentGateway, *, on_hand: int) -> None:
+        self.context = a_context(tenant_id=tenant_id)
+        self.product: Product = a_product()
+        with DjangoUnitOfWork(self.context) as uow:
+            uow.products.save(self.product)
+            uow.stock_items.save(stock_of(self.product, on_hand=on_hand))
+        self.sagas: dict[UUID, UUID] = {}
+        self.methods: dict[UUID, str] = {}
+        self._handler = AdvanceSagaHandler(
+            claims=DjangoSagaClaims(),
+            late_replies=DjangoLateReplies(),
+            steps={ORDER_FULFILMENT.name: FulfilOrder(gateway, new_id)},
+            open_unit_of_work=DjangoUnitOfWork,
+            now=now,
+            new_id=new_id,
+            jitter=lambda: 0.5,
+        )
+
+    def place(self, method: str) -> None:
+        """An order, and its saga with it."""
+        order = an_order().with_line(self.product).with_(payment_method=method).placed()
+        saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=order.id, at=now())
+        with DjangoUnitOfWork(self.context) as uow:
+            uow.orders.save(order)
+            uow.sagas.save(saga)
+        self.sagas[saga.id], self.methods[order.id] = order.id, method
+
+    def work(self, *, until: Collection[SagaStatus], skip: timedelta, uninvited: bool = False) -> None:
+        """Advance what is due until all sagas stand at one of these; between rounds that much of pauses is skipped.
+
+        `uninvited`: try every saga as well, whether or not it is due or somebody else is at it.
+        """
+        for _ in range(ROUNDS_MAX):
+            if all(self.saga(saga_id).status in until for saga_id in self.sagas):
+                return
+            for tenant_id, saga_id in DjangoDueSagas().due(DUE_MAX):
+                if tenant_id == self.context.tenant_id:
+                    self._handler.handle(tenant_id, saga_id)
+            for saga_id in self.sagas if uninvited else ():
+                self._handler.handle(self.context.tenant_id, saga_id)
+            self._skip(skip)
+
+    def saga(self, saga_id: UUID) -> Saga:
+        """In a transaction of its own: who locks several in turn may stop those who work on them."""
+        with DjangoUnitOfWork(self.context) as uow:
+            return uow.sagas.get(saga_id)
+
+    def orders(self) -> list[Order]:
+        """All of them, as they stand."""
+        with DjangoUnitOfWork(self.context) as uow:
+            return [uow.orders.get(order_id) for order_id in self.sagas.values()]
+
+    def _skip(self, pause: timedelta) -> None:
+        """No claim runs out by it."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE saga SET due_at = due_at - make_interval(secs => %(s)s),"
+                " wake_at = wake_at - make_interval(secs => %(s)s)"
+                " WHERE tenant_id = %(of)s AND leased_until IS NULL AND due_at IS NOT NULL",
+                {"s": pause.total_seconds(), "of": self.context.tenant_id},
+            )
