@@ -29,6 +29,7 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
+from adapters.embedded.ports import free_port
 from application.access.access_desk import IssueToken
 from domain.access import Scope
 from entrypoints.cli.wiring import wired
@@ -237,7 +238,7 @@ def _bare_table(owner: Any) -> Iterator[None]:
 def _servers(stack: ExitStack, settings: Settings, token: str) -> dict[str, int]:
     """Start both servers, each alive until the stack closes; their ports."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdwater-bench-")))
-    ports = {OURS: _free_port(), BARE: _free_port()}
+    ports = {OURS: free_port(), BARE: free_port()}
     ours = {
         # A consumer, so that a message is written with each order.
         "HOLDWATER_WEBHOOK_URL": "https://receiver.invalid/orders",
@@ -336,11 +337,6 @@ def _failures(owner: Any, tenant_id: str, posted: Mapping[str, int]) -> Iterator
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -54,6 +54,8 @@ class RedisBell:
             while heard is not None:  # several rings are one; those that come meanwhile end the next wait
                 heard = self._listening.get_message(timeout=0)
         except redis.RedisError:
+            if self._listening is not None:
+                self._listening.close()
             self._listening = None
             time.sleep(max(0.0, began + timeout_s - time.monotonic()))
 

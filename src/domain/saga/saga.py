@@ -109,10 +109,8 @@ class Saga(SagaState):
         if direction is Direction.UNDO:
             return self._hear_undo(place, outcome, at, jitter)
         if place == self.position and progress.state in {StepState.CURRENT, StepState.PARKED}:
-            if self.status is SagaStatus.RUNNING:
-                self._hear_in_turn(place, outcome, at, jitter)
-                return True
-            if self.status is SagaStatus.PARKED and isinstance(outcome, (StepDone, StepRefused)):
+            ends_the_wait = isinstance(outcome, (StepDone, StepRefused))
+            if self.status is SagaStatus.RUNNING or (self.status is SagaStatus.PARKED and ends_the_wait):
                 self._hear_in_turn(place, outcome, at, jitter)
                 return True
         return self._hear_while_undoing(place, outcome, at)
