@@ -19,7 +19,8 @@ from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
 from entrypoints.error_table import verdict_of
-from entrypoints.http_messages.operations import OPERATIONS, Operation
+from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
 from entrypoints.http_messages.request_headers import JSON
 from entrypoints.limits import IF_MATCH_LENGTH_MAX, REQUEST_ID_LENGTH_MAX

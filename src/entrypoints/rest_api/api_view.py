@@ -24,7 +24,7 @@ from domain.errors import DomainError, InvalidInput
 from domain.idempotency import RequestKey
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag, parse_if_match
-from entrypoints.http_messages.operations import Operation, Page
+from entrypoints.http_messages.operation import Operation, Page
 from entrypoints.http_messages.query import parse_query
 from entrypoints.http_messages.request_body import has_body, read_body
 from entrypoints.http_messages.request_errors import (

@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from application.ports.outbox import DeadLetter
 from application.ports.read_models import PAGE_DEFAULT, PageKey
 from entrypoints.http_messages.cursors import to_cursor
-from entrypoints.http_messages.operations import LIST_DEAD_LETTERS, READ_LAG, REPLAY_DEAD_LETTER, by_method
+from entrypoints.http_messages.operation import by_method
+from entrypoints.http_messages.ops_operations import LIST_DEAD_LETTERS, READ_LAG, REPLAY_DEAD_LETTER
 from entrypoints.rest_api.addresses import known_id
 from entrypoints.rest_api.answers import empty_answer
 from entrypoints.rest_api.api_view import ApiView

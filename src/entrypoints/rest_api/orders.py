@@ -24,7 +24,8 @@ from domain.errors import InvalidInput
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX, Order
 from domain.text import require_text
 from entrypoints.http_messages.cursors import to_cursor
-from entrypoints.http_messages.operations import (
+from entrypoints.http_messages.operation import by_method
+from entrypoints.http_messages.order_operations import (
     AMEND_ORDER,
     CANCEL_ORDER,
     DELETE_ORDER,
@@ -37,7 +38,6 @@ from entrypoints.http_messages.operations import (
     RESTORE_ORDER,
     RETURN_ORDER_LINES,
     SHIP_ORDER,
-    by_method,
 )
 from entrypoints.rest_api.addresses import known_id
 from entrypoints.rest_api.api_view import ApiView

@@ -18,7 +18,8 @@ from application.ports.read_models import PAGE_DEFAULT
 from domain.errors import NotFound
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN, Product
 from entrypoints.http_messages.cursors import to_cursor
-from entrypoints.http_messages.operations import (
+from entrypoints.http_messages.operation import by_method
+from entrypoints.http_messages.product_operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
     DELETE_PRODUCT,
@@ -28,7 +29,6 @@ from entrypoints.http_messages.operations import (
     RECEIVE_STOCK,
     RENAME_PRODUCT,
     RESTORE_PRODUCT,
-    by_method,
 )
 from entrypoints.rest_api.api_view import ApiView
 from entrypoints.rest_api.wiring import container

@@ -29,7 +29,8 @@ from domain.inventory.product import Product
 from domain.orders.order import Order
 from domain.retention import Deletion
 from entrypoints.container import Container
-from entrypoints.http_messages.operations import OPERATIONS, Operation
+from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.rest_api import wiring
 from entrypoints.settings import Settings
 from integration.rest_api.checked_client import CheckedClient

@@ -8,18 +8,20 @@ from typing import Any
 
 from builders import after_noon
 from domain.orders.order import Order
-from entrypoints.http_messages.operations import (
-    ADJUST_STOCK,
+from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.order_operations import (
     AMEND_ORDER,
     CANCEL_ORDER,
-    CREATE_PRODUCT,
     DELIVER_ORDER,
     PLACE_ORDER,
-    RECEIVE_STOCK,
-    RENAME_PRODUCT,
     RETURN_ORDER_LINES,
     SHIP_ORDER,
-    Operation,
+)
+from entrypoints.http_messages.product_operations import (
+    ADJUST_STOCK,
+    CREATE_PRODUCT,
+    RECEIVE_STOCK,
+    RENAME_PRODUCT,
 )
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER

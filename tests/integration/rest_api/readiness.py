@@ -8,7 +8,9 @@ from application.ports.outbox import Wake
 from builders import a_context, a_product
 from domain.inventory.events import ProductCreated
 from entrypoints.container import Container
-from entrypoints.http_messages.operations import DELETE_ORDER, RESTORE_ORDER, RESTORE_PRODUCT, Operation
+from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.order_operations import DELETE_ORDER, RESTORE_ORDER
+from entrypoints.http_messages.product_operations import RESTORE_PRODUCT
 from integration.rest_api.checked_client import Answer, CheckedClient
 
 MAILER = "mailer"

@@ -16,12 +16,10 @@ from builders import a_context
 from domain.access import Scope
 from domain.idempotency import RequestKey
 from entrypoints.container import Container
-from entrypoints.http_messages.operations import (
-    OPERATIONS,
-    PLACE_ORDER,
-    REPLAY_DEAD_LETTER,
-    Operation,
-)
+from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.operations import OPERATIONS
+from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
+from entrypoints.http_messages.order_operations import PLACE_ORDER
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient

@@ -16,7 +16,8 @@ from application.orders.place_order import PlaceOrder, PlaceOrderLine
 from application.orders.return_order_lines import ReturnOrderLine
 from domain.errors import DomainError, InvalidInput
 from entrypoints.http_messages.body_rules import EXAMPLES, RULES
-from entrypoints.http_messages.operations import AMEND_ORDER, OPERATIONS, PLACE_ORDER
+from entrypoints.http_messages.operations import OPERATIONS
+from entrypoints.http_messages.order_operations import AMEND_ORDER, PLACE_ORDER
 from entrypoints.http_messages.request_errors import MalformedBody
 
 DECODERS = [operation.body for operation in OPERATIONS if operation.body is not None]
