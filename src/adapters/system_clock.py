@@ -40,3 +40,8 @@ def back_off(try_number: int) -> None:
     "Full jitter": M. Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015.
     """
     time.sleep(_random.uniform(0, min(BACK_OFF_MAX_S, BACK_OFF_BASE_S * 2**try_number)))
+
+
+def jitter() -> float:
+    """A random number in [0, 1)."""
+    return _random.random()

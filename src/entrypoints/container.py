@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from dependency_injector import providers
 
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
+from application.delivery.handle_wake import HandleWakeHandler
 from application.delivery.purge_deleted import PurgeDeletedHandler
+from application.delivery.relay import RelayHandler
 from application.inventory.adjust_stock import AdjustStockHandler
 from application.inventory.create_product import CreateProductHandler
 from application.inventory.delete_product import DeleteProductHandler
@@ -17,13 +22,30 @@ from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.delete_order import DeleteOrderHandler
 from application.orders.deliver_order import DeliverOrderHandler
+from application.orders.fulfil_order import FulfilOrder
 from application.orders.order_at_time import OrderAtTimeHandler
 from application.orders.order_at_version import OrderAtVersionHandler
 from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
+from application.ports.clock import NewId
+from application.ports.payment_gateway import PaymentGateway
+from application.sagas.advance_saga import AdvanceSagaHandler
+from application.sagas.steps import SagaSteps
+from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from entrypoints.ports import Ports
+from entrypoints.settings import Settings
+
+
+def _saga_steps(gateway: PaymentGateway, new_id: NewId) -> dict[str, SagaSteps]:
+    """What carries out each definition."""
+    fulfilment = FulfilOrder(gateway, new_id)
+    return {ORDER_FULFILMENT.name: fulfilment, FREE_ORDER_FULFILMENT.name: fulfilment}
+
+
+def _if_orders_are_fulfilled(settings: Settings, make: Callable[[], Any]) -> Any:
+    return make() if settings.fulfils_orders else None
 
 
 class Container(Ports):
@@ -73,6 +95,7 @@ class Container(Ports):
         now=Ports.now,
         new_id=Ports.new_id,
         back_off=Ports.back_off,
+        fulfils=Ports.settings.provided.fulfils_orders,
     )
     amend_order = providers.Singleton(
         AmendOrderHandler,
@@ -84,6 +107,7 @@ class Container(Ports):
         CancelOrderHandler,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
+        new_id=Ports.new_id,
         back_off=Ports.back_off,
     )
     ship_order = providers.Singleton(
@@ -129,4 +153,25 @@ class Container(Ports):
         now=Ports.now,
         new_id=Ports.new_id,
         new_secret=Ports.new_secret,
+    )
+    saga_steps = providers.Singleton(_saga_steps, gateway=Ports.payment_gateway, new_id=Ports.new_id)
+    advance_saga = providers.Singleton(
+        AdvanceSagaHandler,
+        claims=Ports.saga_claims,
+        late_replies=Ports.late_replies,
+        steps=saga_steps,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        jitter=Ports.jitter,
+    )
+    handle_wake = providers.Singleton(
+        HandleWakeHandler,
+        drain_key=Ports.drain_key,
+        advance_saga=providers.Callable(_if_orders_are_fulfilled, Ports.settings, advance_saga.provider),
+    )
+    relay = providers.Factory(
+        RelayHandler,
+        backlog=Ports.backlog,
+        due_sagas=providers.Callable(_if_orders_are_fulfilled, Ports.settings, Ports.due_sagas.provider),
     )

@@ -76,6 +76,7 @@ class Ports(containers.DeclarativeContainer):
     new_id = providers.Object(system_clock.new_id)
     new_secret = providers.Object(system_clock.new_secret)
     back_off = providers.Object(system_clock.back_off)
+    jitter = providers.Object(system_clock.jitter)
 
     memory: providers.Singleton[Any] = providers.Singleton(
         _named("adapters.memory.database.InMemoryDatabase"), new_id=new_id
@@ -174,6 +175,21 @@ class Ports(containers.DeclarativeContainer):
         seconds=providers.Object(time.monotonic),
         kept_s=LAG_KEPT_S,
         wait_s=LAG_WAIT_S,
+    )
+    saga_claims = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaClaims")),
+        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaClaims"), memory),
+    )
+    due_sagas = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),
+        memory=saga_claims,
+    )
+    late_replies = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoLateReplies")),
+        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemoryLateReplies"), memory),
     )
     dead_letters = providers.Selector(
         settings.provided.persistence,

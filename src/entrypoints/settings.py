@@ -34,6 +34,8 @@ WEBHOOK_KEY_BYTES: Final = range(24, 65)
 """As the Standard Webhooks specification says."""
 TOKEN_LENGTH_MIN: Final = 16
 TOKEN_LENGTH_MAX: Final = 200
+GATEWAY_IN_MEMORY: Final = "memory"
+"""In place of a URL: a payment gateway within the process, for tests on HOLDWATER_PERSISTENCE=memory."""
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 RABBITMQ_SCHEMES: Final = ("amqp://", "amqps://")
 
@@ -96,7 +98,7 @@ class Settings:
     webhook_allow_private: bool = False
     """Whether webhooks may go to addresses that are not public, and over plain http."""
     payment_gateway_url: str = ""
-    """Where the payment gateway answers. Empty: there is none."""
+    """Where the payment gateway answers. Empty: there is none, and orders stay as they are placed."""
     payment_gateway_token: str = field(default="", repr=False)
     payment_callback_secret: str = field(default="", repr=False)
     """The payment gateway signs with it what it tells of its own accord."""
@@ -138,9 +140,14 @@ class Settings:
     @property
     def pays_through(self) -> Literal["sandbox", "memory", "none"]:
         """Which payment gateway there is."""
-        if self.payment_gateway_url:
-            return "sandbox"
-        return "memory" if self.persistence == "memory" else "none"
+        if self.payment_gateway_url == GATEWAY_IN_MEMORY:
+            return "memory"
+        return "sandbox" if self.payment_gateway_url else "none"
+
+    @property
+    def fulfils_orders(self) -> bool:
+        """Orders are fulfilled where they can be paid."""
+        return self.pays_through != "none"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -286,8 +293,10 @@ def _webhook_url(env: Mapping[str, str], *, allow_private: bool) -> str:
 
 
 def _payment_gateway_url(env: Mapping[str, str]) -> str:
-    """The sandbox speaks plain HTTP."""
+    """The sandbox speaks plain HTTP. What is kept in memory may be paid there too."""
     name = "HOLDWATER_PAYMENT_GATEWAY_URL"
+    if env.get(name) == GATEWAY_IN_MEMORY and env.get("HOLDWATER_PERSISTENCE") == "memory":
+        return GATEWAY_IN_MEMORY
     url = http_url(name, env.get(name, ""), ("http",))
     if "?" in url:
         raise SettingInvalid(f"{name}: let it end before the question mark")
@@ -297,7 +306,8 @@ def _payment_gateway_url(env: Mapping[str, str]) -> str:
 def _payment_gateway_token(env: Mapping[str, str]) -> str:
     token = env.get("HOLDWATER_PAYMENT_GATEWAY_TOKEN", "")
     is_usable = TOKEN_LENGTH_MIN <= len(token) <= TOKEN_LENGTH_MAX and token.isascii() and token.isprintable()
-    if (token or env.get("HOLDWATER_PAYMENT_GATEWAY_URL")) and (not is_usable or " " in token):
+    is_needed = _payment_gateway_url(env) not in {"", GATEWAY_IN_MEMORY}
+    if (token or is_needed) and (not is_usable or " " in token):
         raise SettingInvalid(
             f"HOLDWATER_PAYMENT_GATEWAY_TOKEN: set it to the gateway's token, {TOKEN_LENGTH_MIN} to "
             f"{TOKEN_LENGTH_MAX} ASCII characters without spaces"

@@ -43,7 +43,10 @@ StatementsOf = Callable[[Saved, int, tuple[Event, ...]], Sequence[Statement]]
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One stream's share of a flush, as it was when saved; `unique` is a value that it wants and others may have."""
+    """One stream's share of a flush, as it was when saved.
+
+    `unique` is a value that it wants and others may have; `is_due`: a worker is to take it up.
+    """
 
     kind: str
     id: UUID
@@ -51,6 +54,7 @@ class _Write:
     statements: tuple[Statement, ...]
     events: tuple[Event, ...]
     unique: str | None
+    is_due: bool = False
 
 
 class PendingWrites:
@@ -64,8 +68,8 @@ class PendingWrites:
         self._saved: dict[int, Aggregate] = {}
         self._pending: dict[Key, _Write] = {}
         self._written_versions: dict[Key, int] = {}
-        self.has_messages = False
-        """Whether anything that was sent to be written is to be delivered."""
+        self.has_work = False
+        """Whether anything that was sent to be written is for a worker to take up."""
         self._has_savepoint = False
         self._was_refused = False
 
@@ -79,8 +83,8 @@ class PendingWrites:
         self._loaded.append(aggregate)
         return aggregate
 
-    def save(self, aggregate: Saved, statements_of: StatementsOf[Saved]) -> None:
-        """Enlist the aggregate as it is now. Raises AggregateSpent."""
+    def save(self, aggregate: Saved, statements_of: StatementsOf[Saved], *, is_due: bool = False) -> None:
+        """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up. Raises AggregateSpent."""
         aggregate.require_unspent()
         self._saved[id(aggregate)] = aggregate
         key = (aggregate.kind, aggregate.id)
@@ -92,7 +96,12 @@ class PendingWrites:
         if stored_version == 0 or any(isinstance(event, Restored) for event in events):
             unique = getattr(aggregate, "sku" if isinstance(aggregate, Product) else "reference", None)
         self._pending[key] = _Write(
-            *key, stored_version, tuple(statements_of(aggregate, stored_version, events)), events, unique
+            *key,
+            stored_version,
+            tuple(statements_of(aggregate, stored_version, events)),
+            events,
+            unique,
+            is_due,
         )
 
     def has_unwritten(self, aggregate: Aggregate) -> bool:
@@ -150,7 +159,7 @@ class PendingWrites:
         statements = [statement for write in writes for statement in write.statements]
         messages = message_statements(self._context.tenant_id, events, self._subscriptions)
         statements += messages
-        self.has_messages = self.has_messages or bool(messages)
+        self.has_work = self.has_work or bool(messages) or any(write.is_due for write in writes)
         if not self._has_savepoint:
             statements.insert(0, Statement(f"SAVEPOINT {_SAVEPOINT}", ()))
         self._has_savepoint = True
@@ -182,7 +191,7 @@ class PendingWrites:
         """Undo what was written, forget what was enlisted, and spend what was saved."""
         if self._has_savepoint:
             self._session.query(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-        self._was_refused = self.has_messages = False
+        self._was_refused = self.has_work = False
         self._pending.clear()
         self._written_versions.clear()
         for aggregate in self._saved.values():

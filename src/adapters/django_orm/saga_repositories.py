@@ -128,7 +128,9 @@ class DjangoSagaRepository:
     def save(self, saga: Saga) -> None:
         """See the port."""
         self._writes.save(
-            saga, lambda saved, version, events: saga_statements(self._tenant_id, saved, version)
+            saga,
+            lambda saved, version, events: saga_statements(self._tenant_id, saved, version),
+            is_due=saga.due_at is not None,
         )
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:

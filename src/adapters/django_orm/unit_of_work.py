@@ -48,7 +48,7 @@ class DjangoUnitOfWork:
         subscriptions: Subscriptions = NOBODY_REACTS,
         ring: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ring` is called when messages have been committed."""
+        """`ring` is called when something has been committed that a worker is to take up: messages, a due saga."""
         self._context = context
         self._subscriptions, self._ring = subscriptions, ring
         self._was_entered = False
@@ -117,5 +117,5 @@ class DjangoUnitOfWork:
             raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
         self._writes.commit(() if self._settlement is None else (self._settlement,))
         self._is_committed = True
-        if self._writes.has_messages:
+        if self._writes.has_work:
             self._ring()

@@ -71,6 +71,8 @@ class RunningStack:
     redis: str
     redis_url: str | None = field(repr=False)
     secrets: Secrets
+    ports: Mapping[str, int]
+    """Of what it is made of, by name."""
 
 
 def stack_status(state: StateDirectory) -> StackStatus:
@@ -124,6 +126,7 @@ def running_stack(state: StateDirectory, database: str | None = None) -> Running
             else None
         ),
         secrets=secrets,
+        ports={name: port for name, port in status.ports.items() if name in status.processes},
     )
 
 

@@ -67,6 +67,7 @@ class EmbeddedStack:
         self._status = "stopped"
         self._error: str | None = None
         self._started_at = ""
+        self._command_ports: dict[str, int] = {}
 
     @property
     def state(self) -> StateDirectory:
@@ -140,6 +141,7 @@ class EmbeddedStack:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        port: int | None = None,
         is_ready: Callable[[], bool] = lambda: True,
         ready_timeout_s: float = 30.0,
         stop_signal: signal.Signals = signal.SIGTERM,
@@ -148,8 +150,10 @@ class EmbeddedStack:
         """Start a command as a child, wait until it is ready, and keep it running.
 
         Its output goes to `logs/NAME.log`; secrets belong into `env` (None: the caller's environment), never
-        into `argv`, which every user of the machine can read.
+        into `argv`, which every user of the machine can read. `port` is recorded for those who look for it.
         """
+        if port is not None:
+            self._command_ports[name] = port
         command = Command(argv=list(argv), env=env, cwd=cwd)
         self._supervisor.start(
             Service(
@@ -239,7 +243,7 @@ class EmbeddedStack:
     def _record(self) -> None:
         servers = [server for server in (self._postgres, self._redis) if server is not None]
         ports = self._state.read_stack().get("ports", {})
-        ports |= {server.name: server.port for server in servers}
+        ports |= {server.name: server.port for server in servers} | self._command_ports
         if not self._with_redis:
             redis = "none"
         else:

@@ -44,6 +44,7 @@ from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
 from application.ports.sagas import LateReply
 from application.ports.unit_of_work import TransactionConflict
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
+from domain.saga.saga import Saga
 
 Row = dict[str, Any]
 RowKey = tuple[str, UUID, UUID]
@@ -77,6 +78,15 @@ class Changes:
     """Streams of the events' tenant whose committed events are to be redacted."""
     claimed: RequestName | None = None
     outcome: Row | None = None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is for a worker to take up: messages, or a saga that is due and that none holds."""
+        return bool(self.messages) or any(
+            row["due_at"] is not None and row["id"] not in self.saga_leases
+            for (kind, _, _), row in self.rows.items()
+            if kind == Saga.kind
+        )
 
     def discard_writes(self) -> None:
         """Forget rows, events and messages; the claimed key and what is settled stay."""

@@ -36,7 +36,7 @@ class InMemoryUnitOfWork:
         subscriptions: Subscriptions = NOBODY_REACTS,
         ring: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ring` is called when messages have been committed."""
+        """`ring` is called when something has been committed that a worker is to take up: messages, a due saga."""
         self._context, self._database, self._subscriptions = context, database, subscriptions
         self._ring = ring
         self._entered = False
@@ -110,5 +110,5 @@ class InMemoryUnitOfWork:
         self._transaction.commit()
         self._committed = True
         self._writes.mark_stored()
-        if self._transaction.changes.messages:
+        if self._transaction.changes.has_work:
             self._ring()

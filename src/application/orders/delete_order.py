@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from application.conflict_retry import retry_on_conflict
+from application.orders.semantic_lock import require_free
 from application.ports.clock import BackOff, Clock, NewId
 from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -36,13 +37,14 @@ class DeleteOrderHandler:
     @retry_on_conflict(tries_max=3)
     @run_once(OrderView)
     def handle(self, command: DeleteOrder, uow: UnitOfWork) -> OrderView:
-        """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids, InvalidInput."""
+        """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids, InvalidInput."""
         order = uow.orders.get(command.order_id, with_deleted=True)
         if order.is_deleted:
             if not order.repeats_last_event(command.expected_version):
                 raise order.gone()
             return OrderView.of(order)
         order.require_version(command.expected_version)
+        require_free(order.id, uow)
         order.delete(Deletion(self.new_id(), command.actor, command.reason, self.now()))
         uow.orders.save(order)
         return OrderView.of(order)

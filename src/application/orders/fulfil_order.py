@@ -113,10 +113,15 @@ class FulfilOrder:
 
     def follow(self, events: Sequence[Event], saga: Saga, uow: UnitOfWork) -> None:
         """See SagaSteps."""
-        case = _Case(saga, uow, self.new_id)
-        for event in events:
-            case.follow(event)
-        case.save()
+        follow_fulfilment(events, saga, uow, self.new_id)
+
+
+def follow_fulfilment(events: Sequence[Event], saga: Saga, uow: UnitOfWork, new_id: NewId) -> None:
+    """What new events of a fulfilment mean for order, payment and stock; `uow` is left to write it."""
+    case = _Case(saga, uow, new_id)
+    for event in events:
+        case.follow(event)
+    case.save()
 
 
 class _Case:

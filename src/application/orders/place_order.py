@@ -12,7 +12,9 @@ from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from application.run_once import run_once
 from domain.inventory.product import UnknownSku
 from domain.money import Money
+from domain.orders.fulfilment import fulfilment_of
 from domain.orders.order import Order, OrderLine
+from domain.saga.saga import Saga
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,16 @@ def _expect_products(command: PlaceOrder, uow: UnitOfWork) -> None:
 
 @dataclass(frozen=True)
 class PlaceOrderHandler:
-    """Looks the products up, places the order, and leaves it pending."""
+    """Looks the products up, places the order, and leaves it pending, in the hands of its saga if orders are fulfilled.
+
+    Both commit together, so that no order is left without its saga and none has two (S8).
+    """
 
     open_unit_of_work: OpenUnitOfWork
     now: Clock
     new_id: NewId
     back_off: BackOff
+    fulfils: bool = False
 
     @retry_on_conflict(tries_max=3)
     @run_once(OrderView, expecting=_expect_products)
@@ -87,4 +93,7 @@ class PlaceOrderHandler:
             address=command.address,
         )
         uow.orders.save(order)
+        if self.fulfils:
+            definition = fulfilment_of(order.total)
+            uow.sagas.save(Saga.start(definition, id=self.new_id(), subject_id=order.id, at=order.created_at))
         return OrderView.of(order)

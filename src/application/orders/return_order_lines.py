@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from application.conflict_retry import retry_on_conflict
+from application.orders.semantic_lock import require_free
 from application.ports.clock import BackOff, Clock
 from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -43,9 +44,10 @@ class ReturnOrderLinesHandler:
     @retry_on_conflict(tries_max=3)
     @run_once(OrderView)
     def handle(self, command: ReturnOrderLines, uow: UnitOfWork) -> OrderView:
-        """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids, ReturnTooLarge, InvalidInput."""
+        """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids, ReturnTooLarge, InvalidInput."""
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
+        require_free(order.id, uow)
         lines = [ReturnLine(sku=line.sku, quantity=line.quantity) for line in command.lines]
         order.take_back(lines, reason=command.reason, at=self.now())
         uow.orders.save(order)

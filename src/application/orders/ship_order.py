@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from application.conflict_retry import retry_on_conflict
+from application.orders.semantic_lock import require_free
 from application.ports.clock import BackOff, Clock
 from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -32,9 +33,10 @@ class ShipOrderHandler:
     @retry_on_conflict(tries_max=3)
     @run_once(OrderView)
     def handle(self, command: ShipOrder, uow: UnitOfWork) -> OrderView:
-        """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids."""
+        """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids."""
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
+        require_free(order.id, uow)
         order.ship(at=self.now())
         uow.orders.save(order)
         return OrderView.of(order)

@@ -14,6 +14,8 @@ from domain.saga.saga import Saga
 SAGA_LEASE_S: Final = 60
 """How long a claimed saga belongs to its worker after each step; longer than any one call to the outside takes."""
 REPLY_LENGTH_MAX: Final = 2_000
+SAGA_WAKE: Final = "saga"
+"""The consumer of a wake that tells of a due saga; its key is the saga's id."""
 
 
 class SagaClaimLost(Conflict):

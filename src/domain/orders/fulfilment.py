@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from domain.money import Money
 from domain.saga.definition import RetryPolicy, SagaDefinition, Step, StepKind
 
 TIME_LIMIT: Final = timedelta(hours=24)
@@ -60,3 +61,8 @@ FREE_ORDER_FULFILMENT: Final = SagaDefinition(
     ),
 )
 """An order whose total is zero: nothing is paid."""
+
+
+def fulfilment_of(total: Money) -> SagaDefinition:
+    """The definition for an order of that total."""
+    return ORDER_FULFILMENT if total.minor else FREE_ORDER_FULFILMENT

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from adapters.embedded.daemon import running_stack, stack_status, stop_stack
+from adapters.embedded.ports import HOST
 from adapters.embedded.postgres_roles import DatabaseUrls
-from adapters.embedded.state_directory import StateDirectory
+from adapters.embedded.state_directory import Secrets, StateDirectory
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
 from entrypoints.settings import Settings
+
+GATEWAY: Final = "sandbox-gateway"
+"""Its name among the processes of a stack."""
 
 
 def environment_of(state_dir: Path) -> dict[str, str]:
@@ -19,7 +24,7 @@ def environment_of(state_dir: Path) -> dict[str, str]:
     if Settings.from_environment().database_url:
         return {}
     stack = running_stack(StateDirectory(state_dir))
-    return variables_of(stack.urls, stack.redis_url, stack.secrets.django_secret_key)
+    return variables_of(stack.urls, stack.redis_url, stack.secrets, gateway_port=stack.ports.get(GATEWAY))
 
 
 def url_of(state_dir: Path) -> str | None:
@@ -28,16 +33,25 @@ def url_of(state_dir: Path) -> str | None:
     return status.url if status.state == "ready" else None
 
 
-def variables_of(urls: DatabaseUrls, redis_url: str | None, secret_key: str) -> dict[str, str]:
-    """The variables that lead a process to these services."""
-    return {
+def variables_of(
+    urls: DatabaseUrls, redis_url: str | None, secrets: Secrets, *, gateway_port: int | None
+) -> dict[str, str]:
+    """The variables that lead a process to these services; `gateway_port` None: no sandbox gateway is among them."""
+    variables = {
         "DATABASE_URL": urls.app_url,
         "DATABASE_OWNER_URL": urls.owner_url,
         "DATABASE_SYSTEM_URL": urls.system_url,
         "DATABASE_PURGE_URL": urls.purge_url,
         "REDIS_URL": redis_url or "",
-        "HOLDWATER_SECRET_KEY": secret_key,
+        "HOLDWATER_SECRET_KEY": secrets.django_secret_key,
     }
+    if gateway_port is not None:
+        variables |= {
+            "HOLDWATER_PAYMENT_GATEWAY_URL": f"http://{HOST}:{gateway_port}",
+            "HOLDWATER_PAYMENT_GATEWAY_TOKEN": secrets.payment_gateway_token,
+            "HOLDWATER_PAYMENT_CALLBACK_SECRET": secrets.payment_callback_secret,
+        }
+    return variables
 
 
 def gateway_secrets_of(state_dir: Path) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from application.access.access_desk import AccessDesk, IssueToken
 from application.access.authenticate import AuthenticateHandler
 from domain.access import NotAuthenticated
 from domain.errors import NotFound
-from entrypoints.cli.running import url_of, variables_of
+from entrypoints.cli.running import GATEWAY, url_of, variables_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import Settings, child_environment
@@ -83,13 +83,30 @@ def running_service(
         report=report,
         patience=patience,
     ) as stack:
-        environment = variables_of(stack.urls, stack.redis_url, state.secrets().django_secret_key)
+        port = port or free_port()
+        gateway_port = free_port() if _pays_through_sandbox(settings, report) else None
+        environment = variables_of(stack.urls, stack.redis_url, state.secrets(), gateway_port=gateway_port)
         if workers is not None:
             environment["HOLDWATER_WEB_WORKERS"] = str(workers)
         container = wired(environment)
         container.migrate()
-        port = port or free_port()
         url = f"http://127.0.0.1:{port}"
+        if gateway_port is not None:
+            callback_url = f"{url}/v1/payment-callbacks/sandbox"
+            own = [
+                "--port",
+                str(gateway_port),
+                "--callback-url",
+                callback_url,
+                "--state-dir",
+                str(state.path),
+            ]
+            stack.run_command(
+                GATEWAY,
+                [sys.executable, "-m", "entrypoints.cli.main", GATEWAY, *own],
+                env=child_environment(environment),
+                port=gateway_port,
+            )
         # First those that nobody waits for: they load while web does, and end after it.
         for role in _background_roles(settings, stack, report):
             for number in range(1, processes.get(role, 1) + 1):
@@ -108,6 +125,13 @@ def running_service(
         token = _development_token(state, container.access_desk(), container.authenticate())
         stack.mark_ready(url)
         yield stack, Service(url=url, token=token, desk=container.access_desk())
+
+
+def _pays_through_sandbox(settings: Settings, report: Callable[[str], None]) -> bool:
+    """Where nobody has set a gateway, and the data is a development's."""
+    if settings.database_url and not settings.payment_gateway_url:
+        report("HOLDWATER_PAYMENT_GATEWAY_URL is not set: orders can be placed and cancelled, not fulfilled")
+    return not settings.database_url and not settings.payment_gateway_url
 
 
 def _background_roles(
@@ -131,7 +155,7 @@ def servers_alone(state_dir: Path) -> Iterator[dict[str, str]]:
     state = StateDirectory(state_dir)
     redis_url = Settings.from_environment().redis_url or None
     with EmbeddedStack(state, redis_url=redis_url, report=err.print) as stack:
-        environment = variables_of(stack.urls, stack.redis_url, state.secrets().django_secret_key)
+        environment = variables_of(stack.urls, stack.redis_url, state.secrets(), gateway_port=None)
         wired(environment).migrate()
         yield environment
 
@@ -147,7 +171,8 @@ def up(
 ) -> None:
     """Start the whole stack and keep it running.
 
-    Uses DATABASE_URL and REDIS_URL where they are set; starts PostgreSQL and Redis of its own otherwise.
+    Uses DATABASE_URL and REDIS_URL where they are set; starts PostgreSQL and Redis of its own otherwise, and a payment
+    gateway that moves no money (see `holdwater sandbox-gateway`) unless HOLDWATER_PAYMENT_GATEWAY_URL is set.
 
     Example: holdwater up --port 8000 --detach --json
     """

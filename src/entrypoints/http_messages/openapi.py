@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from application.ports.outbox import ConsumerLag, DeadLetter
-from application.ports.read_models import EventView, OrderView, ProductView, StockView
+from application.ports.read_models import EventView, ProductView, StockView
 from application.ports.readiness import CheckResult
 from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
@@ -21,6 +21,7 @@ from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
+from entrypoints.http_messages.order_answer import OrderAnswer
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
 from entrypoints.http_messages.request_headers import JSON
 from entrypoints.limits import IF_MATCH_LENGTH_MAX, REQUEST_ID_LENGTH_MAX
@@ -160,7 +161,7 @@ def _refusal(status: HTTPStatus, errors: list[type[DomainError]], *, replays: bo
 
 def _schemas() -> Node:
     structs = [operation.body.struct for operation in OPERATIONS if operation.body is not None]
-    views = [OrderView, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
+    views = [OrderAnswer, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
     )
@@ -233,7 +234,7 @@ def _parameter(name: str, place: str, description: str, schema: Node, *, require
 _LICENSE: Final = {"name": "MIT", "identifier": "MIT"}
 _HEADERS_BY_STATUS: Final[Mapping[int, tuple[str, ...]]] = {
     HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
-    HTTPStatus.CONFLICT: ("Retry-After",),
+    HTTPStatus.CONFLICT: ("Retry-After", "Link"),
     HTTPStatus.GONE: ("ETag",),
     HTTPStatus.PRECONDITION_FAILED: ("ETag",),
     HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
@@ -247,6 +248,7 @@ _HEADERS: Final = {
     "Retry-After": _header(
         "Seconds to wait before the same request again.", {"type": "integer", "minimum": 1}
     ),
+    "Link": _header("With `order-held`: where the saga is read that holds the order.", {"type": "string"}),
     "WWW-Authenticate": _header("How to authenticate.", {"type": "string"}),
     "Cache-Control": _header("Answers belong to one caller.", {"const": "no-store"}),
     "X-Request-Id": _header("The caller's own, or a new one.", {"type": "string"}),

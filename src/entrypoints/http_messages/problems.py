@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from application.orders.semantic_lock import OrderHeld
 from domain.access import NotAuthenticated
 from domain.errors import DomainError, Gone, StaleObjectError
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag
+from entrypoints.http_messages.order_answer import saga_address
 from entrypoints.http_messages.request_errors import MethodNotAllowed
 from entrypoints.limits import RETRY_AFTER_UNAVAILABLE_S
 
@@ -90,6 +92,8 @@ def _headers(error: DomainError, *, retryable: bool) -> dict[str, str]:
             headers["WWW-Authenticate"] = 'Bearer realm="holdwater"'
         case MethodNotAllowed():
             headers["Allow"] = str(data["allowed"])
+        case OrderHeld():
+            headers["Link"] = f'<{saga_address(data["order_id"])}>; rel="related"'
         case StaleObjectError() | Gone() if data.get("current_version") is not None:
             # What was asked for by another name, such as a SKU, bears its id beside it.
             aggregate_id = data.get("aggregate_id", data["id"])

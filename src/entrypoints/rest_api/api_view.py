@@ -25,6 +25,7 @@ from domain.idempotency import RequestKey
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag, parse_if_match
 from entrypoints.http_messages.operation import Operation, Page
+from entrypoints.http_messages.order_answer import as_answered
 from entrypoints.http_messages.query import parse_query
 from entrypoints.http_messages.request_body import has_body, read_body
 from entrypoints.http_messages.request_errors import (
@@ -147,7 +148,7 @@ class ApiView(APIView):
         tagged = {**(headers or {}), "ETag": entity_tag(view.id, view.version)}
         if self.operation.result is None:
             return empty_answer(self.operation.status, tagged)
-        return json_answer(self.operation.status, Encoder.encode(view), tagged)
+        return json_answer(self.operation.status, Encoder.encode(as_answered(view)), tagged)
 
     def listed(
         self, items: tuple[Any, ...], next_query: Mapping[str, str] | None, *, path: str | None = None
@@ -161,7 +162,7 @@ class ApiView(APIView):
             http: HttpRequest = self.request._request
             kept = {name: value for name, value in http.GET.items() if name not in next_query}
             address = f"{path or quote(http.path)}?{urlencode({**kept, **next_query})}"
-        return json_answer(200, Encoder.encode(Page(items=items, next=address)), {})
+        return json_answer(200, Encoder.encode(Page(items=tuple(map(as_answered, items)), next=address)), {})
 
 
 def _request_key(key: str, http: HttpRequest, query: Mapping[str, Any], canonical_body: bytes) -> RequestKey:

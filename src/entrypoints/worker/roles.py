@@ -25,14 +25,14 @@ def run_relay(container: Container, stop: threading.Event) -> None:
     queue = container.task_queue()
     idle = container.bell().wait if container.settings().redis_url else None
     try:
-        _relay(RelayHandler(container.backlog(), queue), stop, idle=idle)
+        _relay(container.relay(queue=queue), stop, idle=idle)
     finally:
         queue.close()
 
 
 def run_worker(container: Container, stop: threading.Event) -> None:
     """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
-    handle, threads = container.drain_key().handle, container.settings().worker_threads
+    handle, threads = container.handle_wake().handle, container.settings().worker_threads
     if container.settings().broker_url:
         queue = container.task_queue()
         worker = container.worker_of(queue, handle, threads=threads)
@@ -43,7 +43,7 @@ def run_worker(container: Container, stop: threading.Event) -> None:
         return
     own_queue = container.thread_queue(handle, threads=threads)
     try:
-        _relay(RelayHandler(container.backlog(), own_queue), stop)
+        _relay(container.relay(queue=own_queue), stop)
     finally:
         own_queue.close()
 

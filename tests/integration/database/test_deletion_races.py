@@ -107,7 +107,7 @@ class Commands:
 
     def cancel(self, order: Order) -> None:
         command = CancelOrder(order_id=order.id, expected_version=order.version, reason="late")
-        CancelOrderHandler(DjangoUnitOfWork, now, back_off).handle(command, self.context)
+        CancelOrderHandler(DjangoUnitOfWork, now, new_id, back_off).handle(command, self.context)
 
     def place(self, sku: str, clock: Clock = now) -> None:
         line = PlaceOrderLine(sku=sku, quantity=1, unit_price="4.20")

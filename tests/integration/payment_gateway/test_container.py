@@ -41,7 +41,10 @@ class TestThePaymentGateway:
         [
             (SANDBOX, SandboxPaymentGateway),
             (SANDBOX | {"HOLDWATER_PERSISTENCE": "memory"}, SandboxPaymentGateway),
-            ({"HOLDWATER_PERSISTENCE": "memory"}, InMemoryPaymentGateway),
+            (
+                {"HOLDWATER_PERSISTENCE": "memory", "HOLDWATER_PAYMENT_GATEWAY_URL": "memory"},
+                InMemoryPaymentGateway,
+            ),
             ({}, type(None)),
         ],
     )

@@ -70,7 +70,7 @@ class House:
         self.adjust_stock = AdjustStockHandler(**wired)
         self.place_order = PlaceOrderHandler(**wired, new_id=new_id)
         self.amend_order = AmendOrderHandler(**wired)
-        self.cancel_order = CancelOrderHandler(**wired)
+        self.cancel_order = CancelOrderHandler(**wired, new_id=new_id)
         self.delete_order = DeleteOrderHandler(**wired, new_id=new_id)
         self.restore_order = RestoreOrderHandler(**wired)
         self.ship_order = ShipOrderHandler(**wired)

@@ -163,9 +163,19 @@ class TestThePaymentGateway:
         assert "open-sesame" not in shown
         assert SECRET not in shown
 
-    def test_is_in_memory_where_everything_is(self) -> None:
-        assert Settings.from_environment({"HOLDWATER_PERSISTENCE": "memory"}).pays_through == "memory"
-        assert Settings.from_environment({}).pays_through == "none"
+    def test_is_in_memory_only_where_everything_is(self) -> None:
+        in_memory = {"HOLDWATER_PERSISTENCE": "memory"}
+        wanted = {"HOLDWATER_PAYMENT_GATEWAY_URL": "memory"}
+        assert Settings.from_environment(in_memory | wanted).pays_through == "memory"
+        with pytest.raises(SettingInvalid, match="HOLDWATER_PAYMENT_GATEWAY_URL"):
+            Settings.from_environment(wanted)
+
+    def test_decides_whether_orders_are_fulfilled(self) -> None:
+        assert Settings.from_environment(PAYMENT).fulfils_orders
+        for environment in ({}, {"HOLDWATER_PERSISTENCE": "memory"}):
+            settings = Settings.from_environment(environment)
+            assert settings.pays_through == "none"
+            assert not settings.fulfils_orders
 
     @pytest.mark.parametrize(
         ("changes", "name"),
