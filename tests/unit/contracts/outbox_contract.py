@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.system_clock import new_id
 from application.ports.outbox import (
     WAKE_AGAIN_AFTER_S,
     Backlog,
@@ -15,9 +16,13 @@ from application.ports.outbox import (
     MessageClaims,
     Wake,
 )
-from builders import a_product
+from builders import NOON, a_product
 from domain.errors import NotFound
 from domain.inventory.events import ProductCreated
+from domain.orders.fulfilment import ORDER_FULFILMENT
+from domain.saga.outcome import StepRefused
+from domain.saga.progress import Direction
+from domain.saga.saga import Saga
 from unit.contracts.binding import Store, rolled_back, save_in
 from unit.contracts.outbox_messages import (
     COUNTER,
@@ -71,6 +76,19 @@ class OutboxContract(OutboxBinding):
         with store.transaction() as uow:
             uow.products.get(product.sku)
         assert rings == [None]
+
+    @pytest.mark.promise("S10")
+    def test_rings_for_a_saga_that_is_due(self, store: Store, rings: list[None]) -> None:
+        saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=new_id(), at=NOON)
+        with store.transaction() as uow:
+            uow.sagas.save(saga)
+            uow.flush()
+            assert rings == []
+        assert rings == [None]
+        saga.hear("authorise", 1, Direction.DO, StepRefused("no money"), at=NOON, jitter=0)
+        with store.transaction() as uow:
+            uow.sagas.save(saga)
+        assert rings == [None], "it waits for its customer"
 
     @pytest.mark.promise("O1", "L1")
     def test_writes_none_for_what_was_rolled_back_or_discarded(
