@@ -325,6 +325,9 @@ class Ports(containers.DeclarativeContainer):
                 worker_threads=settings.provided.worker_threads,
             ),
             providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
+            providers.Factory(
+                _named("adapters.payment_gateways.readiness.GatewayCheck"), gateway=payment_gateway
+            ),
         ),
         broker_checks,
     )
