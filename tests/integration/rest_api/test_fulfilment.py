@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from application.ports.task_queue import Lane
 from entrypoints.container import Container
 from entrypoints.rest_api import wiring
 from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
@@ -28,7 +29,7 @@ def work(container: Container) -> Callable[[], None]:
     """Lets relay and worker do what is due."""
 
     def do_round() -> None:
-        queue = container.thread_queue(container.handle_wake().handle, threads=1)
+        queue = container.thread_queue(container.handle_wake().handle, threads=dict.fromkeys(Lane, 1))
         container.relay(queue=queue).handle()
         queue.close(cancel=False)
 
