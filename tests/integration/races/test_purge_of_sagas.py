@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -28,10 +28,11 @@ from integration.races.test_sagas import LockedBank
 from unit.contracts.binding import Store, state_of
 from unit.contracts.threads import Threads
 
-ORDERS = 24
+ORDERS = 12
 PURGERS, WAKERS = 2, 2
-PURGES = 12
-ALL = 10_000
+PURGES = 2 * ORDERS
+LONG_AGO = NOON - timedelta(days=3_650)
+"""Longer than anything else that the database's tenants have deleted, so that a purge meets these orders alone."""
 MONTH = RetentionPolicy(timedelta(days=30))
 SECRET = "Ada Lovelace"
 
@@ -59,8 +60,8 @@ class Graveyard(FulfilmentHouse):
         for saga_id in self.sagas:
             self._cancel(saga_id)
         self.work(until=ENDED, skip=timedelta(minutes=1))
-        for order_id in self.sagas.values():
-            self._delete(order_id)
+        for number, order_id in enumerate(self.sagas.values()):
+            self._delete(order_id, LONG_AGO + timedelta(seconds=number))
 
     def thaw(self, number: int) -> None:
         """Every so-many-th worker goes on: its call has its effect, and its reply comes too late."""
@@ -68,17 +69,14 @@ class Graveyard(FulfilmentHouse):
             outcome = due.steps.call(due.directive, due.key, due.prepared)
             assert self._handler.go_on(claim, Heard(due, outcome)) is None
 
-    def purge(self, times: int) -> int:
-        """How many orders of this tenant were purged."""
-        purged = 0
-        for _ in range(times):
-            with DjangoPurge() as unit:
-                for deleted in unit.deleted_orders(NOON, ALL):
-                    if deleted.tenant_id == self.context.tenant_id:
-                        deleted.order.purge(MONTH, at=now())
-                        unit.replace(deleted)
-                        purged += 1
-        return purged
+    def purge(self) -> int:
+        """The one that was deleted first of those that may be; how many orders were purged."""
+        with DjangoPurge() as unit:
+            due = unit.deleted_orders(LONG_AGO + timedelta(days=1), 1)
+            for deleted in due:
+                deleted.order.purge(MONTH, at=now())
+                unit.replace(deleted)
+        return len(due)
 
     def fate(self, order_id: UUID) -> tuple[Order, Saga, Sequence[Payment]]:
         """All that is left."""
@@ -101,10 +99,10 @@ class Graveyard(FulfilmentHouse):
             follow_fulfilment(saga.pending_events, saga, uow, new_id)
             uow.sagas.save(saga)
 
-    def _delete(self, order_id: UUID) -> None:
+    def _delete(self, order_id: UUID, at: datetime) -> None:
         with DjangoUnitOfWork(self.context) as uow:
             order = uow.orders.get(order_id)
-            order.delete(Deletion(new_id(), "alice", SECRET, NOON))
+            order.delete(Deletion(new_id(), "alice", SECRET, at))
             uow.orders.save(order)
 
 
@@ -119,14 +117,13 @@ def test_no_money_is_forgotten_and_nothing_said_of_a_person_is_left(
         if number < WAKERS:
             graveyard.thaw(number)
             return 0
-        return graveyard.purge(PURGES)
+        return sum(graveyard.purge() for _ in range(PURGES))
 
     outcomes = Threads(release_thread).race(WAKERS + PURGERS, take_part)
     assert [outcome.error for outcome in outcomes] == [None] * (WAKERS + PURGERS)
     purged_early = sum(outcome.result or 0 for outcome in outcomes)
     graveyard.work(until=ENDED, skip=timedelta(minutes=1))
-    assert purged_early + graveyard.purge(1) == ORDERS
-    assert graveyard.purge(1) == 0
+    assert purged_early + sum(graveyard.purge() for _ in range(PURGES)) == ORDERS
 
     assert len(graveyard.bank.accounts) == ORDERS
     assert all(account.voided and not account.captured for account in graveyard.bank.accounts.values())
