@@ -219,11 +219,6 @@ def adopt(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def adopt_unless_set(environment: Mapping[str, str]) -> None:
-    """Take those of these variables that this process was not started with."""
-    adopt({name: value for name, value in environment.items() if name not in os.environ})
-
-
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with these variables on top, for a child process."""
     return {**os.environ, **environment}

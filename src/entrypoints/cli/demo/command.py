@@ -28,7 +28,6 @@ from entrypoints.cli.demo.checks import (
     read_gateway,
 )
 from entrypoints.cli.demo.fulfilment import FulfilmentFollower, ReadLog
-from entrypoints.cli.demo.payment_methods import WORKER_THREADS
 from entrypoints.cli.demo.purchases import Purchase, rarity_wishes, read_purchases
 from entrypoints.cli.demo.report import Findings, figures, print_report
 from entrypoints.cli.demo.workload import Wish, Workload
@@ -38,7 +37,6 @@ from entrypoints.cli.stack import running_service
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.container import Container
-from entrypoints.settings import adopt_unless_set
 
 PURCHASES: Final = Path(__file__).parents[4] / "demo" / "orders-cdnow-sample.txt"
 CLIENTS_DEFAULT: Final = 8
@@ -65,7 +63,6 @@ def demo(
     with ExitStack() as cleanup:
         url, ours = url_of(state_dir), False
         if url is None:
-            adopt_unless_set({"HOLDWATER_WORKER_THREADS": str(WORKER_THREADS)})
             _, service = cleanup.enter_context(
                 running_service(
                     state_dir,

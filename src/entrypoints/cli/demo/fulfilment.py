@@ -96,7 +96,7 @@ class Fulfilment:
 
     @property
     def seconds_to_confirmation(self) -> list[float]:
-        """From placing to confirmation, ascending; without orders that were declined, which waited for their customer."""
+        """From placing to confirmation, ascending; without declined orders, which waited for their customer."""
         return sorted(
             (confirmed_at - self._started_at[order_id]).total_seconds()
             for order_id, confirmed_at in self._confirmed_at.items()

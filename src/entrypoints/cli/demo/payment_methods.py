@@ -21,9 +21,6 @@ SHARES: Final = {
 4 s or 8 s by each one without an answer."""
 DECLINED: Final = frozenset({"tok_declined", "tok_insufficient_funds"})
 """Whoever pays with one of these has to pay again."""
-WORKER_THREADS: Final = 16
-"""Of the demo's own worker. What is held by SHARES comes to 26 s of a thread in a ROUND; of the four threads that a
-worker has unless told, that would be most in the seconds in which several are held at once."""
 _FIRST: Final = 11
 """Each kind of trouble begins so many orders after the one before, so that a short run meets all of them."""
 
