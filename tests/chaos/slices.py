@@ -16,6 +16,9 @@ class Target:
     token: str
     superuser_url: str
     """Checks read the tables themselves: they share nothing with the code that they check."""
+    gateway_url: str
+    gateway_token: str
+    """The payment gateway's own books say what became of the money."""
 
 
 class Slice(Protocol):
