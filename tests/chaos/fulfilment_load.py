@@ -81,7 +81,8 @@ class PayingClient(LoadClient):
         """Pieces by SKU, as acknowledged."""
 
     def be_fair(self) -> None:
-        """From now on every payment works at once."""
+        """Besides, every payment works at once."""
+        super().be_fair()
         self._shares = {WORKS: 1}
 
     def _step(self) -> None:

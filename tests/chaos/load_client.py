@@ -32,6 +32,10 @@ class LoadClient(ABC):
         """Begin."""
         self._thread.start()
 
+    def be_fair(self) -> None:
+        """From now on half as fast: what piles up in an outage is to be worked off beside it."""
+        self._pause_s *= 2
+
     def join(self) -> None:
         """Wait until the last request is answered; a client that hangs is a fault."""
         self._thread.join(JOIN_S_MAX)

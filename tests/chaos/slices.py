@@ -35,7 +35,7 @@ class Slice(Protocol):
         ...
 
     def be_fair(self) -> None:
-        """Go on sending, and make no trouble of its own any more: what comes next is timed."""
+        """Go on sending, at a moderate rate and without trouble of its own: what comes next is timed."""
         ...
 
     def stop(self) -> None:
