@@ -91,6 +91,7 @@ class FulfilmentHouse:
             cursor.execute(
                 "UPDATE saga SET due_at = due_at - make_interval(secs => %(s)s),"
                 " wake_at = wake_at - make_interval(secs => %(s)s)"
-                " WHERE tenant_id = %(of)s AND leased_until IS NULL AND due_at IS NOT NULL",
+                " WHERE tenant_id = %(of)s AND id IN (SELECT id FROM saga WHERE tenant_id = %(of)s"
+                " AND leased_until IS NULL AND due_at IS NOT NULL FOR UPDATE SKIP LOCKED)",
                 {"s": pause.total_seconds(), "of": self.context.tenant_id},
             )

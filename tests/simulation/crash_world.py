@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -12,12 +13,13 @@ from adapters.memory.database import InMemoryDatabase
 from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
+from application.orders.cancel_order import CancelOrder, CancelOrderHandler
 from application.orders.fulfil_order import FulfilOrder
 from application.ports.sagas import SAGA_LEASE_S
 from application.sagas.advance_saga import AdvanceSagaHandler
 from builders import NOON, a_context, a_product, an_order, stock_of
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
-from domain.orders.order import Order
+from domain.orders.order import Order, OrderStatusForbids
 from domain.saga.progress import ENDED, SagaStatus
 from domain.saga.saga import PastThePivot, Saga, SagaEnded
 from simulation.bank import Bank
@@ -172,15 +174,13 @@ class CrashWorld:
         self.at += timedelta(seconds=SAGA_LEASE_S)
 
     def cancel(self) -> None:
-        """As a caller would."""
-        with self.open(self.context) as uow:
-            saga = uow.sagas.get(self.saga_id)
-            try:
-                saga.cancel(reason="changed my mind", at=self.at)
-            except (PastThePivot, SagaEnded):
-                return
-            FulfilOrder(self.bank, new_id).follow(saga.pending_events, saga, uow)
-            uow.sagas.save(saga)
+        """As a caller would, who takes no for an answer."""
+        cancel = CancelOrderHandler(self.open, self.now, new_id, back_off=lambda _: None)
+        with suppress(PastThePivot, SagaEnded, OrderStatusForbids):
+            cancel.handle(
+                CancelOrder(order_id=self.order_id, expected_version=None, reason="changed my mind"),
+                self.context,
+            )
 
     def ending(self) -> Ending:
         with self.open(self.context) as uow:

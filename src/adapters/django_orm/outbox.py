@@ -40,15 +40,17 @@ WITH claimed AS (
         )
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING tenant_id, stream_id, version, id AS message_id, fence, tries
+    RETURNING tenant_id, stream_id, version, id AS message_id, fence, tries, failures
 )
-SELECT claimed.message_id, claimed.fence, claimed.tries, {COLUMNS}
+SELECT claimed.message_id, claimed.fence, claimed.tries, claimed.failures, {COLUMNS}
 FROM claimed JOIN event USING (tenant_id, stream_id, version)
 """  # noqa: S608 - constants
 _HELD: Final = f"{_KEY} AND version = %s AND fence = %s AND settled_at IS NULL"
 _SETTLE: Final = f"UPDATE message SET settled_at = clock_timestamp() WHERE {_HELD} RETURNING 1"  # noqa: S608
 _PUT_OFF: Final = f"""
-UPDATE message SET due_at = clock_timestamp() + %s, wake_at = clock_timestamp() + %s, error = %s WHERE {_HELD}
+UPDATE message SET due_at = clock_timestamp() + %s, wake_at = clock_timestamp() + %s,
+    failures = failures + 1, error = %s
+WHERE {_HELD}
 """  # noqa: S608
 _PARK: Final = f"""
 UPDATE message SET due_at = NULL, wake_at = NULL, parked_at = clock_timestamp(), error = %s WHERE {_HELD}
@@ -76,7 +78,8 @@ WHERE m.tenant_id = %s AND m.parked_at IS NOT NULL AND (%s IS NULL OR m.consumer
 ORDER BY m.id LIMIT %s
 """
 _REPLAY: Final = """
-UPDATE message SET parked_at = NULL, due_at = clock_timestamp(), wake_at = clock_timestamp(), tries = 0, error = ''
+UPDATE message SET parked_at = NULL, due_at = clock_timestamp(), wake_at = clock_timestamp(),
+    tries = 0, failures = 0, error = ''
 WHERE tenant_id = %s AND id = %s AND parked_at IS NOT NULL RETURNING 1
 """
 
@@ -102,13 +105,14 @@ class DjangoMessageClaims:
         rows = query_once(wake.tenant_id, _CLAIM, (lease, lease, *key, *key, *key))
         if not rows:
             return None
-        ((message_id, fence, tries, *event),) = rows
+        ((message_id, fence, tries, failures, *event),) = rows
         return Message(
             id=message_id,
             wake=wake,
             version=event[5],
             fence=fence,
             tries=tries,
+            failures=failures,
             read_event=functools.partial(recorded_event, event),
         )
 

@@ -130,7 +130,7 @@ class DjangoSagaRepository:
         self._writes.save(
             saga,
             lambda saved, version, events: saga_statements(self._tenant_id, saved, version),
-            is_due=saga.due_at is not None,
+            is_due=saga.is_due_at_once,
         )
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:

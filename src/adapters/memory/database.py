@@ -39,6 +39,7 @@ from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
 from adapters.memory.messages import MessageTable
 from adapters.memory.saga_leases import SagaLease, SagaLeases
 from adapters.row_mapping.json_codec import redacted_data
+from adapters.row_mapping.sagas import saga_from_row
 from application.ports.clock import Clock, NewId
 from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
 from application.ports.sagas import LateReply
@@ -83,7 +84,7 @@ class Changes:
     def has_work(self) -> bool:
         """Whether anything is for a worker to take up: messages, or a saga that is due and that none holds."""
         return bool(self.messages) or any(
-            row["due_at"] is not None and row["id"] not in self.saga_leases
+            saga_from_row(row).is_due_at_once and row["id"] not in self.saga_leases
             for (kind, _, _), row in self.rows.items()
             if kind == Saga.kind
         )

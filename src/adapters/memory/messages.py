@@ -23,7 +23,9 @@ class MessageTable:
         """Add rows of a transaction that commits; versions of a stream arrive in order."""
         for row in rows:
             times = {"created_at": at, "due_at": at, "wake_at": at, "parked_at": None, "settled_at": None}
-            self._rows[row["wake"]].append({**row, **times, "fence": 0, "tries": 0, "error": ""})
+            self._rows[row["wake"]].append(
+                {**row, **times, "fence": 0, "tries": 0, "failures": 0, "error": ""}
+            )
 
     def head(self, wake: Wake) -> Row | None:
         """The first row of the key that isn't settled."""

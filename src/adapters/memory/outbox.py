@@ -62,6 +62,7 @@ class InMemoryMessageClaims:
                 version=row["version"],
                 fence=row["fence"],
                 tries=row["tries"],
+                failures=row["failures"],
                 read_event=functools.partial(self._read_event, wake, row["version"]),
             )
 
@@ -71,6 +72,7 @@ class InMemoryMessageClaims:
             row = self._database.messages.held(message.wake, message.version, message.fence)
             if row is not None:
                 postpone(row, self._database.now(), delay)
+                row["failures"] += 1
                 row["error"] = error[:ERROR_LENGTH_MAX]
 
     def park(self, message: Message, *, error: str) -> None:
@@ -135,7 +137,7 @@ class InMemoryDeadLetters:
             row = self._database.messages.by_id(tenant_id, message_id)
             if row is None or row["parked_at"] is None:
                 raise NotFound(kind=DeadLetter.kind, id=str(message_id))
-            row.update(parked_at=None, tries=0, error="")
+            row.update(parked_at=None, tries=0, failures=0, error="")
             postpone(row, self._database.now(), timedelta(0))
 
     def _dead_letter(self, row: Row) -> DeadLetter:

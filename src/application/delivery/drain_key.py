@@ -12,6 +12,8 @@ from application.delivery.consumer import Consumer, TryAgainLater, Undeliverable
 from application.ports.outbox import ClaimLost, Message, MessageClaims, Wake
 from application.ports.unit_of_work import OpenUnitOfWork, StoreUnavailable
 
+ENDS_WITHOUT_A_WORD_MAX: Final = 10
+"""So many workers may die over a message; it is their end rather than chance then."""
 MESSAGES_PER_WAKE_MAX: Final = 100
 """A key with more messages than this gives way to others; the relay wakes it again."""
 
@@ -43,8 +45,8 @@ class DrainKeyHandler:
         return MESSAGES_PER_WAKE_MAX
 
     def _is_delivered(self, message: Message, consumer: Consumer) -> bool:
-        if message.tries > len(consumer.retry_delays) + 1:
-            self._park(message, "the worker ended without a word on every try")
+        if message.tries - message.failures > ENDS_WITHOUT_A_WORD_MAX:
+            self._park(message, f"its worker ended without a word {ENDS_WITHOUT_A_WORD_MAX} times")
             return False
         try:
             event = message.read_event()
@@ -68,10 +70,10 @@ class DrainKeyHandler:
     def _failed(self, message: Message, consumer: Consumer, error: Exception) -> None:
         asked = error.delay if isinstance(error, TryAgainLater) else timedelta(0)
         reason = str(error) if isinstance(error, TryAgainLater) else f"{type(error).__name__}: {error}"
-        if message.tries > len(consumer.retry_delays):
+        if message.failures >= len(consumer.retry_delays):
             self._park(message, reason)
             return
-        delay = max(asked, consumer.retry_delays[message.tries - 1])
+        delay = max(asked, consumer.retry_delays[message.failures])
         _log.warning(
             "message %s for %s failed, next try in %s: %s", message.id, message.wake.consumer, delay, reason
         )

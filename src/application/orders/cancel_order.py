@@ -41,9 +41,9 @@ class CancelOrderHandler:
     @run_once(OrderView)
     def handle(self, command: CancelOrder, uow: UnitOfWork) -> OrderView:
         """Raises NotFound, Gone, StaleObjectError, OrderStatusForbids, PastThePivot, SagaEnded, InvalidInput."""
+        saga = uow.sagas.of_subject(command.order_id)  # locked before the order is read
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
-        saga = uow.sagas.of_subject(order.id)
         if saga is None or saga.status in ENDED:
             order.cancel(reason=command.reason, at=self.now())
             uow.orders.save(order)

@@ -38,13 +38,14 @@ class DeleteOrderHandler:
     @run_once(OrderView)
     def handle(self, command: DeleteOrder, uow: UnitOfWork) -> OrderView:
         """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids, InvalidInput."""
+        saga = uow.sagas.of_subject(command.order_id)
         order = uow.orders.get(command.order_id, with_deleted=True)
         if order.is_deleted:
             if not order.repeats_last_event(command.expected_version):
                 raise order.gone()
             return OrderView.of(order)
         order.require_version(command.expected_version)
-        require_free(order.id, uow)
+        require_free(order.id, saga)
         order.delete(Deletion(self.new_id(), command.actor, command.reason, self.now()))
         uow.orders.save(order)
         return OrderView.of(order)

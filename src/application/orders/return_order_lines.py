@@ -45,9 +45,10 @@ class ReturnOrderLinesHandler:
     @run_once(OrderView)
     def handle(self, command: ReturnOrderLines, uow: UnitOfWork) -> OrderView:
         """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids, ReturnTooLarge, InvalidInput."""
+        saga = uow.sagas.of_subject(command.order_id)
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
-        require_free(order.id, uow)
+        require_free(order.id, saga)
         lines = [ReturnLine(sku=line.sku, quantity=line.quantity) for line in command.lines]
         order.take_back(lines, reason=command.reason, at=self.now())
         uow.orders.save(order)

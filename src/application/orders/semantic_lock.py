@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from application.ports.unit_of_work import UnitOfWork
 from domain.errors import Conflict
 from domain.saga.progress import ENDED
+from domain.saga.saga import Saga
 
 
 class OrderHeld(Conflict):
@@ -19,8 +19,11 @@ class OrderHeld(Conflict):
     final = False
 
 
-def require_free(order_id: UUID, uow: UnitOfWork) -> None:
-    """Raise OrderHeld while a saga holds the order; otherwise none can take it up before this transaction ends."""
-    saga = uow.sagas.of_subject(order_id)
+def require_free(order_id: UUID, saga: Saga | None) -> None:
+    """Raise OrderHeld while its saga holds the order.
+
+    The saga is to be read before the order: it stays locked until the transaction ends, so that what is read of the
+    order afterwards is what the saga has left.
+    """
     if saga is not None and saga.status not in ENDED:
         raise OrderHeld(order_id=str(order_id))

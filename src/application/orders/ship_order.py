@@ -34,9 +34,10 @@ class ShipOrderHandler:
     @run_once(OrderView)
     def handle(self, command: ShipOrder, uow: UnitOfWork) -> OrderView:
         """Raises NotFound, Gone, StaleObjectError, OrderHeld, OrderStatusForbids."""
+        saga = uow.sagas.of_subject(command.order_id)
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
-        require_free(order.id, uow)
+        require_free(order.id, saga)
         order.ship(at=self.now())
         uow.orders.save(order)
         return OrderView.of(order)

@@ -60,6 +60,8 @@ class Message:
     """Rises with each claim; who bears an older one has lost the message."""
     tries: int
     """How often it was claimed since it was written or replayed, this time included."""
+    failures: int
+    """How many of these tries failed; the others ended with their worker, or go on."""
     read_event: Callable[[], RecordedEvent] = field(repr=False)
     """Raises LookupError or ValueError for an event that this code can't read."""
 

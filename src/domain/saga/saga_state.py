@@ -50,6 +50,11 @@ class SagaState(Aggregate):
         """Whether the pivot, or a step after it, has had its turn."""
         return self.status is SagaStatus.COMPLETED or self.position >= self.definition.pivot
 
+    @property
+    def is_due_at_once(self) -> bool:
+        """Whether its last event left something to do without a pause."""
+        return self.due_at is not None and self.due_at <= self.updated_at
+
     def progress(self, step: str) -> StepProgress:
         """What is known of a step. Raises KeyError."""
         return self.steps[self._place(step)]

@@ -42,7 +42,7 @@ class TestARunningStack:
     def test_is_found_healthy_by_the_doctor(self, stack: Stack) -> None:
         doctor = stack.holdwater("doctor", "--json")
         assert (doctor.status, doctor.json["healthy"]) == (0, True)
-        assert {"database", "database role", "schema", "connection budget"} <= {
+        assert {"database", "database role", "schema", "connection budget", "payment gateway"} <= {
             check["name"] for check in doctor.json["checks"]
         }
 

@@ -11,20 +11,31 @@ from uuid import UUID
 import pytest
 
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
+from adapters.system_clock import back_off, new_id
+from application.orders.cancel_order import CancelOrder, CancelOrderHandler
+from application.orders.semantic_lock import OrderHeld
+from application.orders.ship_order import ShipOrder, ShipOrderHandler
 from application.ports.payment_gateway import GatewayReply
 from domain.money import Money
+from domain.orders.order import OrderStatusForbids
 from domain.saga.progress import ENDED
+from domain.saga.saga import PastThePivot, SagaEnded
 from integration.fulfilling import FulfilmentHouse, now
 from simulation.bank import Bank
 from unit.contracts.threads import Threads
 
 WORKERS = 8
 ORDERS = 24
+CANCELLERS = 3
+SHIP_TRIES_MAX = 10_000
 METHODS = ("good", "mute_after", "mute_before", "good")
 
 
 class LockedBank(Bank):
-    """Several tellers, one book."""
+    """Several tellers, one book; it settles soon, since these tests wait for that."""
+
+    settle_s = 0.2
+    timeout_s = 0.1
 
     def __init__(self) -> None:
         super().__init__(now)
@@ -98,3 +109,66 @@ def test_two_that_want_the_last_item(tenant_id: UUID, release_thread: Callable[[
     assert [outcome.error for outcome in outcomes] == [None, None]
     assert sorted(order.status.value for order in shop.orders()) == ["cancelled", "confirmed"]
     assert list(shop.bank.voids.values()) == [1]
+
+
+@pytest.mark.promise("S11", "M1", "M2")
+def test_an_order_that_is_cancelled_while_workers_are_at_it_ends_one_way_or_the_other(
+    tenant_id: UUID, release_thread: Callable[[], None]
+) -> None:
+    shop = Shop(tenant_id, on_hand=ORDERS)
+    for number in range(ORDERS):
+        shop.place(METHODS[number % len(METHODS)])
+    cancel = CancelOrderHandler(DjangoUnitOfWork, now, new_id, back_off)
+    refusals: list[str] = []
+
+    def cancel_or_help_out(number: int) -> None:
+        for order_id in list(shop.sagas.values())[number::CANCELLERS] if number < CANCELLERS else ():
+            try:
+                cancel.handle(
+                    CancelOrder(order_id=order_id, expected_version=None, reason="changed my mind"),
+                    shop.context,
+                )
+            except (PastThePivot, SagaEnded, OrderStatusForbids) as refusal:
+                refusals.append(refusal.code)
+        shop.help_out(number)
+
+    outcomes = Threads(release_thread).race(WORKERS, cancel_or_help_out)
+    assert [outcome.error for outcome in outcomes] == [None] * WORKERS
+    orders = shop.orders()
+    ended = Counter(order.status.value for order in orders)
+    assert ended["confirmed"] == len(refusals)
+    assert ended["confirmed"] + ended["cancelled"] == ORDERS
+    assert {order.cancel_reason for order in orders} <= {None, "changed my mind"}
+    captured = {
+        account.order_id: account.captured for account in shop.bank.accounts.values() if not account.voided
+    }
+    assert captured == {order.id: order.total.minor for order in orders if order.status.value == "confirmed"}
+    with DjangoUnitOfWork(shop.context) as uow:
+        item = uow.stock_items.get_for_update(shop.product.sku)
+    assert (item.on_hand, item.reserved, item.sold) == (ended["cancelled"], 0, ended["confirmed"])
+
+
+@pytest.mark.promise("S13")
+def test_no_order_is_shipped_before_its_saga_lets_go_of_it(
+    tenant_id: UUID, release_thread: Callable[[], None]
+) -> None:
+    shop = Shop(tenant_id, on_hand=ORDERS)
+    for _ in range(ORDERS):
+        shop.place("good")
+    ship = ShipOrderHandler(DjangoUnitOfWork, now, back_off)
+
+    def ship_or_help_out(number: int) -> None:
+        if number:
+            shop.help_out(number)
+            return
+        for order_id in shop.sagas.values():
+            for _ in range(SHIP_TRIES_MAX):
+                try:
+                    ship.handle(ShipOrder(order_id=order_id, expected_version=None), shop.context)
+                    break
+                except OrderHeld:
+                    continue
+
+    outcomes = Threads(release_thread).race(WORKERS, ship_or_help_out)
+    assert [outcome.error for outcome in outcomes] == [None] * WORKERS
+    assert {order.status.value for order in shop.orders()} == {"shipped"}

@@ -29,6 +29,7 @@ from application.orders.place_order import PlaceOrder, PlaceOrderHandler, PlaceO
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
+from application.ports.clock import Clock
 from application.ports.read_models import OrderView, ProductView
 from application.ports.unit_of_work import CommandContext, UnitOfWork
 from builders import NOON, a_context
@@ -54,7 +55,7 @@ class House:
     back_offs: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.now = SteppingClock()
+        self.now: Clock = SteppingClock()
         self.context = a_context(tenant_id=self.tenant_id)
         self.open_unit_of_work = functools.partial(InMemoryUnitOfWork, database=self.database)
         wired: dict[str, Any] = {

@@ -15,7 +15,7 @@ from adapters.memory.database import InMemoryDatabase
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from application.delivery.consumer import Undeliverable
-from application.delivery.drain_key import MESSAGES_PER_WAKE_MAX, DrainKeyHandler
+from application.delivery.drain_key import ENDS_WITHOUT_A_WORD_MAX, MESSAGES_PER_WAKE_MAX, DrainKeyHandler
 from application.delivery.relay import RelayHandler
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import CLAIM_LEASE_S, WAKE_AGAIN_AFTER_S, Message, Wake
@@ -183,14 +183,26 @@ class TestAFailingMessage:
     @pytest.mark.promise("O6")
     def test_that_kills_its_workers_is_parked_too(self, house: House) -> None:
         stuck = house.a_product()
-        house.journal.failures[stuck.id, 1] = [StoreUnavailable(retry_after_s=1) for _ in range(9)]
-        for _ in range(len(DELAYS) + 1):  # as a kill does, this leaves the claim to run out
+        house.journal.failures[stuck.id, 1] = [
+            StoreUnavailable(retry_after_s=1) for _ in range(ENDS_WITHOUT_A_WORD_MAX)
+        ]
+        for _ in range(ENDS_WITHOUT_A_WORD_MAX):  # as a kill does, this leaves the claim to run out
             with pytest.raises(StoreUnavailable):
                 house.handle(stuck)
             house.time += timedelta(seconds=CLAIM_LEASE_S)
         assert house.handle(stuck) == 0
         (letter,) = house.dead_letters.list(house.context.tenant_id, after=None, limit=10)
         assert "without a word" in letter.error
+
+    def test_loses_no_try_to_a_worker_that_was_killed(self, house: House) -> None:
+        stuck = house.a_product()
+        house.journal.failures[stuck.id, 1] = [StoreUnavailable(retry_after_s=1), OSError("away")]
+        with pytest.raises(StoreUnavailable):
+            house.handle(stuck)
+        house.time += timedelta(seconds=CLAIM_LEASE_S)
+        assert house.handle(stuck) == 0
+        house.time += DELAYS[0]
+        assert house.handle(stuck) == 1
 
     @pytest.mark.promise("O3")
     def test_records_nothing_once_its_claim_is_lost(self, house: House) -> None:

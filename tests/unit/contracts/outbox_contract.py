@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.system_clock import new_id
 from application.ports.outbox import (
     WAKE_AGAIN_AFTER_S,
     Backlog,
@@ -15,9 +16,13 @@ from application.ports.outbox import (
     MessageClaims,
     Wake,
 )
-from builders import a_product
+from builders import NOON, a_product
 from domain.errors import NotFound
 from domain.inventory.events import ProductCreated
+from domain.orders.fulfilment import ORDER_FULFILMENT
+from domain.saga.outcome import StepRefused
+from domain.saga.progress import Direction
+from domain.saga.saga import Saga
 from unit.contracts.binding import Store, rolled_back, save_in
 from unit.contracts.outbox_messages import (
     COUNTER,
@@ -72,6 +77,19 @@ class OutboxContract(OutboxBinding):
             uow.products.get(product.sku)
         assert rings == [None]
 
+    @pytest.mark.promise("S10")
+    def test_rings_for_a_saga_that_is_due(self, store: Store, rings: list[None]) -> None:
+        saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=new_id(), at=NOON)
+        with store.transaction() as uow:
+            uow.sagas.save(saga)
+            uow.flush()
+            assert rings == []
+        assert rings == [None]
+        saga.hear("authorise", 1, Direction.DO, StepRefused("no money"), at=NOON, jitter=0)
+        with store.transaction() as uow:
+            uow.sagas.save(saga)
+        assert rings == [None], "it waits for its customer"
+
     @pytest.mark.promise("O1", "L1")
     def test_writes_none_for_what_was_rolled_back_or_discarded(
         self, store: Store, claims: MessageClaims
@@ -117,7 +135,7 @@ class OutboxContract(OutboxBinding):
         frozen = claim(claims, wake(store, product))
         pass_time(store.context.tenant_id, LEASE)
         next_one = claim(claims, wake(store, product))
-        assert (next_one.id, next_one.tries) == (frozen.id, 2)
+        assert (next_one.id, next_one.tries, next_one.failures) == (frozen.id, 2, 0)
         refuse_all(store, claims, frozen)
         settle(store, next_one)
         refuse_all(store, claims, frozen)
@@ -171,7 +189,7 @@ class OutboxContract(OutboxBinding):
         assert claim(claims, wake(store, other)).version == 1
         pass_time(store.context.tenant_id, timedelta(minutes=1))
         again = claim(claims, wake(store, stuck))
-        assert (again.id, again.tries) == (message.id, 2)
+        assert (again.id, again.tries, again.failures) == (message.id, 2, 1)
 
     @pytest.mark.promise("O4", "O6")
     def test_parks_a_key_until_it_is_replayed_in_order(
@@ -192,7 +210,7 @@ class OutboxContract(OutboxBinding):
         assert dead_letters.list(tenant_id, after=None, limit=10) == []
         for version in (1, 2):
             again = claim(claims, wake(store, stuck))
-            assert (again.version, again.tries) == (version, 1)
+            assert (again.version, again.tries, again.failures) == (version, 1, 0)
             settle(store, again)
         with pytest.raises(NotFound):
             dead_letters.replay(tenant_id, message.id)

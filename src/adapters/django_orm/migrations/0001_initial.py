@@ -534,6 +534,7 @@ class Migration(migrations.Migration):
                 ),
                 ("fence", models.IntegerField(db_default=0)),
                 ("tries", models.IntegerField(db_default=0)),
+                ("failures", models.IntegerField(db_default=0)),
                 ("error", models.CharField(db_default="", max_length=500)),
                 ("parked_at", models.DateTimeField(null=True)),
                 ("settled_at", models.DateTimeField(null=True)),

@@ -39,7 +39,7 @@ _APP_RIGHTS: Final = {
     "order_line": f"SELECT, INSERT, UPDATE (returned, {_DELETION})",
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
-    "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, error, parked_at, settled_at)",
+    "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, failures, error, parked_at, settled_at)",
     "payment": "SELECT, INSERT, UPDATE (version, status, gateway_id, decline_reason, refunded_minor, updated_at)",
     "saga": "SELECT, INSERT, UPDATE "
     "(version, status, position, reason, steps, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",

@@ -26,6 +26,7 @@ class Message(models.Model):
     wake_at = models.DateTimeField(null=True, db_default=Now())
     fence = models.IntegerField(db_default=0)
     tries = models.IntegerField(db_default=0)
+    failures = models.IntegerField(db_default=0)
     error = models.CharField(max_length=ERROR_LENGTH_MAX, db_default="")
     parked_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)

@@ -1,0 +1,100 @@
+"""Orders in fulfilment, as callers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from application.ports.task_queue import Lane
+from entrypoints.container import Container
+from entrypoints.rest_api import wiring
+from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
+from integration.rest_api.checked_client import Answer, CheckedClient
+from integration.rest_api.conftest import ORDER
+
+
+@pytest.fixture
+def container() -> Iterator[Container]:
+    """The container that the views use during the test; it fulfils orders."""
+    container = Container()
+    container.settings.override(Settings(persistence="memory", payment_gateway_url=GATEWAY_IN_MEMORY))
+    before = wiring.use(container)
+    yield container
+    wiring.use(before)
+
+
+@pytest.fixture
+def work(container: Container) -> Callable[[], None]:
+    """Lets relay and worker do what is due."""
+
+    def do_round() -> None:
+        queue = container.thread_queue(container.handle_wake().handle, threads=dict.fromkeys(Lane, 1))
+        container.relay(queue=queue).handle()
+        queue.close(cancel=False)
+
+    return do_round
+
+
+@pytest.fixture
+def stocked(api: CheckedClient, tea: Answer) -> Answer:
+    """TEA-1, of which there is enough."""
+    return api.post("/v1/products/TEA-1/receipts", {"quantity": 10}, idempotency_key="stock")
+
+
+def order_paid_by(api: CheckedClient, method: str) -> Answer:
+    return api.post("/v1/orders", {**ORDER, "payment_method": method}, idempotency_key=method)
+
+
+@pytest.mark.promise("L4")
+def test_a_paid_order_is_confirmed_under_a_new_tag(
+    api: CheckedClient, stocked: Answer, work: Callable[[], None]
+) -> None:
+    placed = order_paid_by(api, "tok_visa")
+    work()
+    order = api.get(placed.headers["Location"])
+    assert (order.json["status"], order.json["version"]) == ("confirmed", 2)
+    assert order.json["saga"] == placed.json["saga"] == f"/v1/orders/{order.json['id']}/saga"
+    assert api.get("/v1/orders").json["items"] == [order.json]
+    cancelled = api.post(
+        f"{placed.headers['Location']}/cancel",
+        {"reason": "too late"},
+        if_match=order.headers["ETag"],
+        idempotency_key="cancel",
+    )
+    assert (cancelled.status, cancelled.code) == (422, "order-status-forbids")
+
+
+@pytest.mark.promise("S13", "H7", "L8")
+def test_what_conflicts_with_the_saga_is_told_where_to_look(
+    api: CheckedClient, stocked: Answer, work: Callable[[], None]
+) -> None:
+    placed = order_paid_by(api, "tok_declined")
+    work()
+    address = placed.headers["Location"]
+    tag = api.get(address).headers["ETag"]
+    for stale, status in ((placed.headers["ETag"], 412), (tag, 409)):
+        shipped = api.call("POST", f"{address}/ship", if_match=stale, idempotency_key="ship")
+        assert shipped.status == status
+    assert shipped.code == "order-held"
+    assert shipped.headers["Link"] == f'<{address}/saga>; rel="related"'
+    deleted = api.delete(address, if_match=tag)
+    assert (deleted.status, deleted.code) == (409, "order-held")
+    cancelled = api.post(f"{address}/cancel", {"reason": "r"}, if_match=tag, idempotency_key="cancel")
+    assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+    assert api.delete(address, if_match=cancelled.headers["ETag"]).status == 204
+
+
+@pytest.mark.promise("S11")
+def test_a_cancellation_after_the_pivot_is_refused_with_the_reason(
+    api: CheckedClient, stocked: Answer, work: Callable[[], None]
+) -> None:
+    placed = order_paid_by(api, "tok_capture_fails_then_ok")
+    work()
+    answer = api.post(
+        f"{placed.headers['Location']}/cancel",
+        {"reason": "r"},
+        if_match=placed.headers["ETag"],
+        idempotency_key="cancel",
+    )
+    assert (answer.status, answer.code) == (409, "past-the-pivot")
