@@ -35,8 +35,8 @@ from chaos.slices import Target
 from chaos.tables import read
 
 CLIENTS: Final = 4
-PAUSE_S: Final = 0.5
-"""Mean pause of a client between two requests: together some six a second."""
+PAUSE_S: Final = 0.35
+"""Mean pause of a client between two requests: together some ten a second."""
 
 _UNFINISHED: Final = "SELECT count(*) FROM saga WHERE status IN ('running', 'compensating')"
 _ORDERS: Final = "SELECT id::text, customer_ref, status, total_minor, cancel_reason FROM customer_order"

@@ -13,6 +13,8 @@ from chaos.slices import Target
 
 CHANCE_TO_REPEAT: Final = 0.1
 JOIN_S_MAX: Final = 300.0
+FAIR_PAUSES: Final = 3
+"""Of a client that is fair, in pauses of one that isn't."""
 
 
 class LoadClient(ABC):
@@ -33,8 +35,8 @@ class LoadClient(ABC):
         self._thread.start()
 
     def be_fair(self) -> None:
-        """From now on half as fast: what piles up in an outage is to be worked off beside it."""
-        self._pause_s *= 2
+        """From now on slower: what piles up in an outage is to be worked off beside it."""
+        self._pause_s *= FAIR_PAUSES
 
     def join(self) -> None:
         """Wait until the last request is answered; a client that hangs is a fault."""

@@ -23,8 +23,8 @@ from chaos.slices import Target
 from chaos.tables import read
 
 CLIENTS: Final = 8
-PAUSE_S: Final = 0.3
-"""Mean pause of a client between two requests: together some 20 a second, which leaves room for restarts."""
+PAUSE_S: Final = 0.2
+"""Mean pause of a client between two requests: together some 30 a second, which leaves room for restarts."""
 
 _ORDERS: Final = (
     "SELECT id::text, version, status, note FROM customer_order WHERE starts_with(customer_ref, %s)"
