@@ -1,4 +1,4 @@
-"""Orders that pay by every method of the sandbox for goods that run out, cancellations, and goods that come in."""
+"""Orders that pay by every method of the sandbox for goods that run out, further tries, cancellations, receipts."""
 
 from __future__ import annotations
 
@@ -40,14 +40,17 @@ CHANCE_TO_CANCEL: Final = 0.2
 CHANCE_OF_NEWEST: Final = 0.5
 """A cancellation right after the order meets its saga at work."""
 CHANCE_TO_RECEIVE: Final = 0.03
+CHANCE_TO_PAY_AGAIN: Final = 0.3
+"""When an order of the client's waits to be paid, or will."""
 RECENT_MAX: Final = 5
 
 
 @dataclass(slots=True)
 class PayingOrder:
-    """An acknowledged order. `told`: the status that its client was promised; None while nothing was promised.
+    """An acknowledged order; `method` is the one that it was paid by last.
 
-    `reason`: of its client for cancelling it, if that was taken.
+    `told`: the status that its client was promised; None while nothing was promised. `reason`: of its client for
+    cancelling it, if that was taken.
     """
 
     id: str
@@ -68,7 +71,7 @@ class PayingOrder:
 
 
 class PayingClient(LoadClient):
-    """Places, cancels, and takes goods in."""
+    """Places, pays again, cancels, and takes goods in."""
 
     def __init__(
         self, number: int, target: Target, dice: random.Random, pause_s: float, stop: threading.Event
@@ -87,7 +90,10 @@ class PayingClient(LoadClient):
 
     def _step(self) -> None:
         chance = self._dice.random()
-        if chance < CHANCE_TO_RECEIVE:
+        declined = [order for order in self._recent if order.method in DECLINED]
+        if declined and self._dice.random() < CHANCE_TO_PAY_AGAIN:
+            self._pay_again(self._dice.choice(declined))
+        elif chance < CHANCE_TO_RECEIVE:
             self._receive()
         elif self._recent and chance < CHANCE_TO_RECEIVE + CHANCE_TO_CANCEL:
             self._cancel(
@@ -100,7 +106,7 @@ class PayingClient(LoadClient):
 
     def _place(self) -> None:
         reference = f"{self.name}-{uuid.UUID(int=self._dice.getrandbits(128))}"
-        (method,) = self._dice.choices(list(self._shares), list(self._shares.values()))
+        method = self._any_method()
         sku = self._dice.choice(SCARCE if self._dice.random() < CHANCE_OF_SCARCE else PLENTIFUL)
         quantity, price = self._dice.randint(1, QUANTITY_MAX), self._dice.choice(PRICES)
         wish = {
@@ -118,6 +124,18 @@ class PayingClient(LoadClient):
         self.orders.append(order)
         self._recent = [*self._recent[-RECENT_MAX + 1 :], order]
         self.counts["paying orders"] += 1
+
+    def _pay_again(self, order: PayingOrder) -> None:
+        method, key = self._any_method(), f"pay-{self._dice.getrandbits(64):x}"
+        answer = self._keyed(f"/v1/orders/{order.id}/payments", {"payment_method": method}, key)
+        match answer.status, answer.body.get("code"):
+            case 201, _:
+                order.method = method
+                self.counts["payments tried again"] += 1
+            case 422, "order-status-forbids":  # the gateway has not declined it yet
+                self.counts["payments tried again too early"] += 1
+            case _:
+                self.faults.append(f"paying for {order.id} again: {answer}")
 
     def _cancel(self, order: PayingOrder) -> None:
         self._recent.remove(order)
@@ -137,6 +155,10 @@ class PayingClient(LoadClient):
                 self.counts["cancelled too late"] += order.told == "confirmed"
             case _:
                 self.faults.append(f"cancelling {order.id}: {answer}")
+
+    def _any_method(self) -> str:
+        (method,) = self._dice.choices(list(self._shares), list(self._shares.values()))
+        return method
 
     def _receive(self) -> None:
         sku, quantity = self._dice.choice(SCARCE), self._dice.randint(1, QUANTITY_MAX)

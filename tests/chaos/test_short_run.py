@@ -39,6 +39,6 @@ def test_kills_and_flushes_lose_nothing_and_double_nothing(
     assert set(report.kills) == set(VICTIMS)
     assert report.flushes > 0
     assert min(report.counts["orders"][kind] for kind in ("orders", "amendments", "cancellations")) > 0
-    ends = ("confirmed", "cancelled", "awaiting payment")
-    assert min(report.counts["fulfilment"][f"paying orders {end} at the end"] for end in ends) > 0
-    assert report.counts["fulfilment"]["compensations"] > 0
+    found = report.counts["fulfilment"]
+    assert min(found[f"paying orders {end} at the end"] for end in ("confirmed", "cancelled")) > 0
+    assert found["compensations"] > 0
