@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from typing import Any, Final
 
-from chaos.patient_client import Answer, NeverAnswered, PatientClient
+from chaos.patient_client import ANSWER_WITHIN_S, Answer, NeverAnswered, PatientClient
 from chaos.slices import Target
 
 CHANCE_TO_REPEAT: Final = 0.1
-JOIN_S_MAX: Final = 300.0
+JOIN_S_MAX: Final = 2 * ANSWER_WITHIN_S
 FAIR_PAUSES: Final = 3
 """Of a client that is fair, in pauses of one that isn't."""
 
