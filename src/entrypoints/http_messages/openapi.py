@@ -25,6 +25,7 @@ from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.order_answer import OrderAnswer
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
 from entrypoints.http_messages.request_headers import JSON
+from entrypoints.http_messages.saga_answer import SagaJournalAnswer
 from entrypoints.limits import IF_MATCH_LENGTH_MAX, REQUEST_ID_LENGTH_MAX
 
 API_VERSION: Final = "1"
@@ -163,7 +164,16 @@ def _refusal(status: HTTPStatus, errors: list[type[DomainError]], *, replays: bo
 
 def _schemas() -> Node:
     structs = [operation.body.struct for operation in OPERATIONS if operation.body is not None]
-    views = [OrderAnswer, PaymentView, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
+    views = [
+        OrderAnswer,
+        PaymentView,
+        ProductView,
+        StockView,
+        EventView,
+        ConsumerLag,
+        DeadLetter,
+        SagaJournalAnswer,
+    ]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
     )

@@ -21,10 +21,12 @@ from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.order_operations import PLACE_ORDER
 from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT
+from entrypoints.http_messages.saga_operations import READ_ORDER_SAGA
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.readiness import declined_payment, parked_message
+from integration.rest_api.saga_readiness import kept_saga
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 every_change = pytest.mark.parametrize(
@@ -66,6 +68,8 @@ def call(
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
+    if operation is READ_ORDER_SAGA:
+        kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), lambda saga: None)
     return Caller(api, placed, tea, letter, payment, 1 + len(steps))
 
 
@@ -80,6 +84,17 @@ def raises(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def stores_of(container: Container) -> tuple[Any, ...]:
+    """Whatever an operation may read or write."""
+    return (
+        container.unit_of_work,
+        container.read_models,
+        container.dead_letters,
+        container.saga_views,
+        container.late_replies,
+    )
 
 
 class TestEveryOperation:
@@ -179,7 +194,7 @@ class TestEveryOperation:
         if not isinstance(error, StoreUnavailable) and not operation.is_change:
             return
         call.make_ready(operation)
-        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+        for stored in stores_of(container):
             stored.override(providers.Callable(raises(error)))
         container.back_off.override(providers.Object(lambda number: None))
         answer = call(operation)
@@ -193,7 +208,7 @@ class TestEveryOperation:
     ) -> None:
         call.make_ready(operation)
         fault = providers.Callable(raises(RuntimeError("the secret is 42")))
-        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+        for stored in stores_of(container):
             stored.override(fault)
         answer = call(operation, x_request_id="find-me")
         assert (answer.status, answer.code) == (500, "internal-error")
