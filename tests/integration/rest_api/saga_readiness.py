@@ -10,6 +10,23 @@ from builders import NOON, a_context
 from domain.orders.fulfilment import ORDER_FULFILMENT
 from domain.saga.saga import Saga
 from entrypoints.container import Container
+from entrypoints.http_messages.saga_operations import (
+    COMPENSATE_SAGA,
+    READ_ORDER_SAGA,
+    READ_SAGA,
+    RETRY_SAGA_STEP,
+    SKIP_SAGA_STEP,
+)
+from unit.contracts.saga_views_contract import step_parked
+
+SAGAS_BEFORE: dict[str, Callable[[Saga], None]] = {
+    READ_ORDER_SAGA.id: step_parked,
+    READ_SAGA.id: step_parked,
+    RETRY_SAGA_STEP.id: step_parked,
+    SKIP_SAGA_STEP.id: step_parked,
+    COMPENSATE_SAGA.id: lambda saga: None,
+}
+"""What must have happened to a saga for the operation to be possible."""
 
 
 def kept_saga(container: Container, tenant_id: UUID, order_id: UUID, history: Callable[[Saga], None]) -> Saga:

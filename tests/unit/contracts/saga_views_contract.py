@@ -34,7 +34,8 @@ class SagaViewsContract(StoreBinding):
         self, store: Store, views: SagaViews
     ) -> None:
         def history(saga: Saga) -> None:
-            for number, outcome in enumerate((StepUnclear("no answer"), StepRefused("declined")), 1):
+            replies: tuple[Outcome, ...] = (StepUnclear("no answer"), StepRefused("declined"))
+            for number, outcome in enumerate(replies, 1):
                 hear(saga, "authorise", outcome, number)
             saga.try_anew(at=after_noon(3))
             hear(saga, "authorise", StepDone("pay-2"), 4)
