@@ -178,6 +178,14 @@ def step_parked(saga: Saga) -> None:
         hear(saga, "notify", StepFailed("away"), 4)
 
 
+def pivot_parked(saga: Saga) -> None:
+    """The money could not be taken, twenty times."""
+    hear(saga, "authorise", StepDone("pay-1"), 1)
+    hear(saga, "reserve", StepDone(), 2)
+    while not saga.needs_repair:
+        hear(saga, "capture", StepFailed("away"), 3)
+
+
 def undo_parked(saga: Saga) -> None:
     """The stock could not be released; the payment is still to be voided."""
     hear(saga, "authorise", StepDone("pay-1"), 1)
