@@ -33,6 +33,7 @@ from application.payments.pay_again import PayAgainHandler
 from application.ports.clock import NewId
 from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
+from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from entrypoints.ports import Ports
@@ -172,6 +173,13 @@ class Container(Ports):
         now=Ports.now,
         new_id=Ports.new_id,
         jitter=Ports.jitter,
+    )
+    repair_saga = providers.Singleton(
+        RepairSagaHandler,
+        steps=saga_steps,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     handle_wake = providers.Singleton(
         HandleWakeHandler,

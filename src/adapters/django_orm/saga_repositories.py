@@ -26,12 +26,12 @@ from domain.saga.saga import Saga
 
 LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
 
-_SAGA_COLUMNS: Final = (
+SAGA_COLUMNS: Final = (
     "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
     "doubt_since", "due_at", "created_at", "updated_at",
 )  # fmt: skip
 _SAGA: Final = (
-    f"SELECT fence, leased_until IS NOT NULL, {', '.join(_SAGA_COLUMNS)}"  # noqa: S608 - constants
+    f"SELECT fence, leased_until IS NOT NULL, {', '.join(SAGA_COLUMNS)}"  # noqa: S608 - constants
     " FROM saga WHERE tenant_id = %s AND {of} = %s FOR UPDATE"
 )
 _SAGA_BY_ID: Final = _SAGA.format(of="id")
@@ -147,7 +147,7 @@ class DjangoSagaRepository:
         return rows[0]
 
     def _of(self, row: Row) -> Saga:
-        return self._writes.loaded(saga_from_row(dict(zip(_SAGA_COLUMNS, row[2:], strict=True))))
+        return self._writes.loaded(saga_from_row(dict(zip(SAGA_COLUMNS, row[2:], strict=True))))
 
 
 class DjangoSagaClaims:

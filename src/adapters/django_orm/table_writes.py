@@ -105,6 +105,7 @@ SAGA_TABLE: Final = AggregateTable(
         "position",
         "reason",
         "steps",
+        "needs_repair",
         "doubt_since",
         "due_at",
         "updated_at",

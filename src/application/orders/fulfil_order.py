@@ -29,6 +29,7 @@ from domain.payments.payment import Payment
 from domain.saga.events import (
     SagaCompensated,
     SagaEffectFound,
+    SagaRepaired,
     SagaStepPutOff,
     SagaStepRefused,
     SagaStepSucceeded,
@@ -144,6 +145,8 @@ class _Case:
                 self.order.decline_payment(event.reason, at=at)
             case SagaStepUndone(step="authorise"):
                 self._payment(event.attempt, at).void(at=at)
+            case SagaRepaired(step="authorise", direction=Direction.UNDO, how="skip"):
+                self._payment(self._saga.progress(AUTHORISE).attempt, at).void(at=at)
             case SagaStepSucceeded(step="capture"):
                 self._take_money_and_goods(at)
             case SagaCompensated():

@@ -25,6 +25,8 @@ from domain.orders.order import (
     REFERENCE_LENGTH_MAX,
     RETURN_REASON_LENGTH_MAX,
 )
+from domain.saga.definition import NAME_LENGTH_MAX as STEP_NAME_LENGTH_MAX
+from domain.saga.saga import TEXT_LENGTH_MAX as SAGA_TEXT_LENGTH_MAX
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}
 
@@ -41,6 +43,9 @@ _SKU: Final = Meta(
     pattern=SKU_PATTERN,
     description="The product's SKU; it never changes.",
 )
+
+_SAGA_STEP: Final = _text("The parked step, by its name.", STEP_NAME_LENGTH_MAX)
+_REPAIR_REASON: Final = _text("Why, for those who read the journal later.", SAGA_TEXT_LENGTH_MAX)
 
 RULES: Final[dict[str, Meta]] = {
     "CreateProduct.sku": _SKU,
@@ -86,6 +91,11 @@ RULES: Final[dict[str, Meta]] = {
     "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
     "ReturnOrderLine.sku": _SKU,
     "ReturnOrderLine.quantity": Meta(ge=1, le=QUANTITY_MAX, description="Pieces."),
+    "RetrySagaStep.step": _SAGA_STEP,
+    "RetrySagaStep.reason": _REPAIR_REASON,
+    "SkipSagaStep.step": _SAGA_STEP,
+    "SkipSagaStep.reason": _REPAIR_REASON,
+    "CompensateSaga.reason": _REPAIR_REASON,
 }
 
 EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
@@ -104,5 +114,8 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     "AmendOrder": ({"note": "ring twice", "address": "1 Canal Street"},),
     "PayAgain": ({"payment_method": "tok_visa"},),
     "ReturnOrderLines": ({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},),
+    "RetrySagaStep": ({"step": "capture", "reason": "the gateway knows us again"},),
+    "SkipSagaStep": ({"step": "notify", "reason": "told by telephone"},),
+    "CompensateSaga": ({"reason": "the customer rang"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
 }

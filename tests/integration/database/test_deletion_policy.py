@@ -52,7 +52,7 @@ EXEMPT = {
 }
 """Models without the policy, each with the reason."""
 
-HISTORY = {"order_events", "listOrderEvents"}
+HISTORY = {"order_events", "listOrderEvents", "readOrderSaga"}
 """Asks for the past of one order by its id, which its deletion is a part of (docs/decisions/0008)."""
 ON_THE_BOOKS = {"payment", "order_payments", "listOrderPayments", "readPayment"}
 """Tells of money that was moved, whatever became of the order."""

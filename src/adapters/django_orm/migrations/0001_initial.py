@@ -678,6 +678,7 @@ class Migration(migrations.Migration):
                 ("position", models.IntegerField()),
                 ("reason", models.CharField(max_length=500, null=True)),
                 ("steps", models.TextField()),
+                ("needs_repair", models.BooleanField()),
                 ("deadline_at", models.DateTimeField()),
                 ("doubt_since", models.DateTimeField(null=True)),
                 ("due_at", models.DateTimeField(null=True)),
@@ -690,7 +691,12 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         condition=models.Q(("wake_at__isnull", False)), fields=["wake_at"], name="saga_due"
-                    )
+                    ),
+                    models.Index(
+                        condition=models.Q(("needs_repair", True)),
+                        fields=["tenant_id", "id"],
+                        name="saga_needs_repair",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(

@@ -42,7 +42,7 @@ _APP_RIGHTS: Final = {
     "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, failures, error, parked_at, settled_at)",
     "payment": "SELECT, INSERT, UPDATE (version, status, gateway_id, decline_reason, refunded_minor, updated_at)",
     "saga": "SELECT, INSERT, UPDATE "
-    "(version, status, position, reason, steps, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
+    "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",

@@ -67,6 +67,7 @@ class Saga(TimeStampedModel, VersionedModel):
     position = models.IntegerField()
     reason = models.CharField(max_length=TEXT_LENGTH_MAX, null=True)
     steps = models.TextField()
+    needs_repair = models.BooleanField()
     deadline_at = models.DateTimeField()
     doubt_since = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
@@ -80,7 +81,12 @@ class Saga(TimeStampedModel, VersionedModel):
             *VersionedModel.Meta.constraints,
             models.UniqueConstraint(fields=["tenant_id", "subject_id"], name="saga_subject_unique"),
         ]
-        indexes = [models.Index(fields=["wake_at"], name="saga_due", condition=Q(wake_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["wake_at"], name="saga_due", condition=Q(wake_at__isnull=False)),
+            models.Index(
+                fields=["tenant_id", "id"], name="saga_needs_repair", condition=Q(needs_repair=True)
+            ),
+        ]
 
 
 class LateReply(models.Model):
