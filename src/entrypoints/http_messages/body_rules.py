@@ -25,6 +25,7 @@ from domain.orders.order import (
     REFERENCE_LENGTH_MAX,
     RETURN_REASON_LENGTH_MAX,
 )
+from domain.payments.refund import REFUND_REASON_LENGTH_MAX
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}
 
@@ -82,6 +83,10 @@ RULES: Final[dict[str, Meta]] = {
     "AmendOrder.address": _text("Where to; null or left out: as it is.", ADDRESS_LENGTH_MAX, length_min=0),
     "CancelOrder.reason": _text("Why.", CANCEL_REASON_LENGTH_MAX),
     "PayAgain.payment_method": _text("The payment provider's token.", PAYMENT_METHOD_LENGTH_MAX),
+    "RefundPayment.amount": Meta(
+        pattern=AMOUNT_PATTERN, description="In the payment's currency; null or left out: whatever is left."
+    ),
+    "RefundPayment.reason": _text("Why.", REFUND_REASON_LENGTH_MAX, length_min=0),
     "ReturnOrderLines.lines": Meta(min_length=1, max_length=LINES_MAX, description="What came back."),
     "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
     "ReturnOrderLine.sku": _SKU,
@@ -103,6 +108,7 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     ),
     "AmendOrder": ({"note": "ring twice", "address": "1 Canal Street"},),
     "PayAgain": ({"payment_method": "tok_visa"},),
+    "RefundPayment": ({"amount": "4.20", "reason": "arrived broken"}, {}),
     "ReturnOrderLines": ({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
 }
