@@ -89,6 +89,7 @@ RULES: Final[dict[str, Meta]] = {
     "RefundPayment.reason": _text("Why.", REFUND_REASON_LENGTH_MAX, length_min=0),
     "ReturnOrderLines.lines": Meta(min_length=1, max_length=LINES_MAX, description="What came back."),
     "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
+    "ReturnOrderLines.restock": Meta(description="Whether the goods can be sold again and go back to stock."),
     "ReturnOrderLine.sku": _SKU,
     "ReturnOrderLine.quantity": Meta(ge=1, le=QUANTITY_MAX, description="Pieces."),
 }

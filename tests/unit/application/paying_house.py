@@ -6,9 +6,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from adapters.system_clock import new_id
+from application.orders.deliver_order import DeliverOrder
+from application.orders.return_order_lines import ReturnOrderLine, ReturnOrderLines
+from application.orders.ship_order import ShipOrder
 from application.payments.pay_again import PayAgainHandler
 from application.payments.refund_payment import CarryOutRefund, RefundPayment, RefundPaymentHandler
 from application.ports.payment_view import PaymentView
+from application.ports.read_models import OrderView
 from domain.payments.refund import REFUND_SAGA
 from unit.application.test_orders_in_fulfilment import FulfillingHouse
 
@@ -43,3 +47,17 @@ class PayingHouse(FulfillingHouse):
     def refund(self, payment: PaymentView, amount: str | None = None) -> PaymentView:
         command = RefundPayment(payment_id=payment.id, amount=amount, reason="broken")
         return self.refund_payment.handle(command, self.context).result
+
+    def returned(self, order_id: UUID, quantity: int = 1, *, restock: bool = True) -> OrderView:
+        """So many TEA-1 of a confirmed order came back, after it was delivered."""
+        if self.order(order_id).status != "delivered":
+            self.ship_order.handle(ShipOrder(order_id=order_id, expected_version=None), self.context)
+            self.deliver_order.handle(DeliverOrder(order_id=order_id, expected_version=None), self.context)
+        command = ReturnOrderLines(
+            order_id=order_id,
+            expected_version=None,
+            lines=(ReturnOrderLine(sku="TEA-1", quantity=quantity),),
+            reason="broken",
+            restock=restock,
+        )
+        return self.return_order_lines.handle(command, self.context).result

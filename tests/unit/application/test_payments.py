@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from application.inventory.delete_product import DeleteProduct
 from application.payments.pay_again import PayAgain
 from application.payments.refund_payment import RefundPayment
 from application.run_once import ReplayedRefusal
 from domain.errors import InvalidInput
 from domain.idempotency import RequestKey
 from domain.money import Money
-from domain.orders.order import OrderStatusForbids
+from domain.orders.order import OrderStatusForbids, ReturnTooLarge
 from domain.payments.payment import (
     ATTEMPTS_MAX,
     PaymentStatus,
@@ -168,3 +169,41 @@ class TestARefund:
     def test_is_an_amount_of_the_payments_currency(self, house: PayingHouse) -> None:
         with pytest.raises(InvalidInput, match="amount"):
             house.refund(house.paid_order(), "0.001")
+
+
+def stock_figures(house: PayingHouse) -> tuple[int, int, int]:
+    with house.views() as views:
+        stock = views.stock("TEA-1")
+    return stock.on_hand, stock.reserved, stock.sold
+
+
+class TestGoodsThatComeBack:
+    @pytest.mark.promise("M2")
+    def test_are_in_stock_again_in_the_same_transaction(self, house: PayingHouse) -> None:
+        order_id = house.paid_order().order_id
+        assert stock_figures(house) == (8, 0, 2)
+        house.returned(order_id)
+        assert stock_figures(house) == (9, 0, 1)
+        with pytest.raises(ReturnTooLarge):
+            house.returned(order_id, 2)
+        assert stock_figures(house) == (9, 0, 1)
+        assert house.returned(order_id).lines[0].returned == 2
+        assert stock_figures(house) == (10, 0, 0)
+
+    @pytest.mark.promise("M2")
+    def test_and_cant_be_sold_again_stay_sold(self, house: PayingHouse) -> None:
+        order_id = house.paid_order().order_id
+        assert house.returned(order_id, restock=False).lines[0].returned == 1
+        assert stock_figures(house) == (8, 0, 2)
+
+    @pytest.mark.promise("M2", "D6")
+    def test_are_taken_back_also_of_a_deleted_product_and_of_one_that_took_its_sku(
+        self, house: PayingHouse
+    ) -> None:
+        order_id = house.paid_order().order_id
+        delete = DeleteProduct(sku="TEA-1", expected_version=None, actor="alice")
+        house.delete_product.handle(delete, house.context)
+        assert house.returned(order_id).lines[0].returned == 1
+        house.a_product()
+        assert house.returned(order_id).lines[0].returned == 2
+        assert stock_figures(house) == (0, 0, 0)
