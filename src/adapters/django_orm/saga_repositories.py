@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENTS_OF_ORDER, payment_of
+from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENT_OF_REFUND, PAYMENTS_OF_ORDER, payment_of
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import Statement, payment_statements, saga_statements
 from adapters.django_orm.tenant_session import (
@@ -22,6 +22,7 @@ from application.ports.outbox import WAKE_AGAIN_AFTER_S
 from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
 from domain.errors import NotFound
 from domain.payments.payment import Payment
+from domain.payments.refund import REFUND
 from domain.saga.saga import Saga
 
 LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
@@ -82,6 +83,13 @@ class DjangoPaymentRepository:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
         return self._loaded(rows[0])
 
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """See the port."""
+        rows = self._session.query(PAYMENT_OF_REFUND, (self._tenant_id, self._tenant_id, refund_id))
+        if not rows:
+            raise NotFound(kind=REFUND, id=str(refund_id))
+        return self._loaded(rows[0])
+
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
         rows = self._session.query(PAYMENTS_OF_ORDER, (self._tenant_id, order_id))
@@ -90,7 +98,8 @@ class DjangoPaymentRepository:
     def save(self, payment: Payment) -> None:
         """See the port."""
         self._writes.save(
-            payment, lambda saved, version, events: payment_statements(self._tenant_id, saved, version)
+            payment,
+            lambda saved, version, events: payment_statements(self._tenant_id, saved, version, events),
         )
 
     def _loaded(self, row: Row) -> Payment:

@@ -36,6 +36,7 @@ urlpatterns: Final = [
     path("v1/orders/<str:order_id>/payments", payments.OrderPayments.as_view()),
     path("v1/payments/<str:payment_id>", payments.OnePayment.as_view()),
     path("v1/orders/<str:order_id>/saga", sagas.OrderSaga.as_view()),
+    path("v1/payments/<str:payment_id>/refunds", payments.PaymentRefunds.as_view()),
     path("v1/customers/<text:customer_ref>/orders", orders.CustomerOrders.as_view()),
     path("v1/products", products.Products.as_view()),
     path("v1/products/<str:sku>", products.OneProduct.as_view()),

@@ -44,6 +44,7 @@ EXEMPT = {
     "IdempotencyRecord": "expires by itself, and names no row",
     "Message": "is settled, and removed when that was long ago; what it says stands in the log",
     "Payment": "money that was moved stays on the books, whatever becomes of the order",
+    "RefundPayment": "money that was, or is to be, given back stays on the books too",
     "Saga": "what was done for an order, and is not undone by hiding the order",
     "LateReply": "what a gateway has said; never removed",
     "Schedule": "when the service does its own work; no tenant's data",

@@ -17,7 +17,7 @@ from entrypoints.http_messages.order_operations import (
     RETURN_ORDER_LINES,
     SHIP_ORDER,
 )
-from entrypoints.http_messages.payment_operations import PAY_AGAIN
+from entrypoints.http_messages.payment_operations import PAY_AGAIN, REFUND_PAYMENT
 from entrypoints.http_messages.product_operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
@@ -47,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     SKIP_SAGA_STEP.id: {"step": "notify", "reason": "told by telephone"},
     COMPENSATE_SAGA.id: {"reason": "the customer rang"},
     PAY_AGAIN.id: {"payment_method": "tok_visa"},
+    REFUND_PAYMENT.id: {"amount": "4.20"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {

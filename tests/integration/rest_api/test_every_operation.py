@@ -20,11 +20,11 @@ from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.order_operations import PLACE_ORDER
-from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT
+from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT, REFUND_PAYMENT
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import declined_payment, parked_message
+from integration.rest_api.readiness import captured_payment, declined_payment, parked_message
 from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -67,6 +67,8 @@ def call(
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
+    if operation.id == REFUND_PAYMENT.id:
+        payment = str(captured_payment(container, principal.tenant_id, UUID(placed.json["id"])))
     saga_tag = f'"{NOBODYS_ID}-1"'
     if operation.id in SAGAS_BEFORE:
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])

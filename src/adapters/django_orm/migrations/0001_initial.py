@@ -613,6 +613,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RefundPayment",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "refund_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("refund_id", models.UUIDField()),
+                ("payment_id", models.UUIDField()),
+            ],
+            options={
+                "db_table": "refund_payment",
+            },
+        ),
+        migrations.CreateModel(
             name="Payment",
             fields=[
                 ("created_at", models.DateTimeField()),
@@ -635,6 +657,7 @@ class Migration(migrations.Migration):
                 ("gateway_id", models.CharField(max_length=200, null=True)),
                 ("decline_reason", models.CharField(max_length=200, null=True)),
                 ("refunded_minor", models.BigIntegerField()),
+                ("refunds", models.TextField()),
             ],
             options={
                 "db_table": "payment",

@@ -19,7 +19,10 @@ GATEWAY_ID_LENGTH_MAX = 200
 
 
 class Payment(TimeStampedModel, VersionedModel):
-    """One row for each attempt to pay for an order; money in minor units of `currency`."""
+    """One row for each attempt to pay for an order; money in minor units of `currency`.
+
+    `refunds` is JSON text; what is looked up by a refund stands in RefundPayment.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     tenant_id = models.UUIDField()
@@ -33,6 +36,7 @@ class Payment(TimeStampedModel, VersionedModel):
     gateway_id = models.CharField(max_length=GATEWAY_ID_LENGTH_MAX, null=True)
     decline_reason = models.CharField(max_length=DECLINE_REASON_LENGTH_MAX, null=True)
     refunded_minor = models.BigIntegerField()
+    refunds = models.TextField()
 
     class Meta:
         db_table = "payment"
@@ -50,6 +54,18 @@ class Payment(TimeStampedModel, VersionedModel):
                 name="payment_refunded_at_most_whole",
             ),
         ]
+
+
+class RefundPayment(models.Model):
+    """One row a refund: whose it is; never changed."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "refund_id")
+    tenant_id = models.UUIDField()
+    refund_id = models.UUIDField()
+    payment_id = models.UUIDField()
+
+    class Meta:
+        db_table = "refund_payment"
 
 
 class Saga(TimeStampedModel, VersionedModel):
