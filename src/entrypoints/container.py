@@ -29,6 +29,7 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
+from application.payments.hear_callback import HearCallbackHandler
 from application.payments.pay_again import PayAgainHandler
 from application.payments.refund_payment import CarryOutRefund, RefundPaymentHandler
 from application.ports.clock import NewId
@@ -186,6 +187,16 @@ class Container(Ports):
         now=Ports.now,
         new_id=Ports.new_id,
         jitter=Ports.jitter,
+    )
+    hear_callback = providers.Singleton(
+        HearCallbackHandler,
+        directory=Ports.saga_directory,
+        late_replies=Ports.late_replies,
+        stray_replies=Ports.stray_replies,
+        steps=saga_steps,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     repair_saga = providers.Singleton(
         RepairSagaHandler,

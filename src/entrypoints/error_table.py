@@ -13,6 +13,7 @@ from typing import Final
 
 from application.conflict_retry import Overloaded
 from application.ports.notifier import NoticeRefused, NotifierUnavailable
+from application.ports.payment_callbacks import CallbackNotSigned
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayRefused, GatewayUnavailable
 from application.ports.rate_limit import TooManyRequests
 from application.ports.task_queue import QueueUnavailable
@@ -57,6 +58,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     MalformedBody: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
     HostNotAllowed: Verdict(HTTPStatus.BAD_REQUEST, EX_USAGE),
     NotAuthenticated: Verdict(HTTPStatus.UNAUTHORIZED, EX_NOPERM),
+    CallbackNotSigned: Verdict(HTTPStatus.UNAUTHORIZED, EX_NOPERM),
     ScopeMissing: Verdict(HTTPStatus.FORBIDDEN, EX_NOPERM),
     NotFound: Verdict(HTTPStatus.NOT_FOUND, EX_NOINPUT),
     RouteNotFound: Verdict(HTTPStatus.NOT_FOUND, EX_USAGE),

@@ -49,6 +49,7 @@ from entrypoints.settings import (
 MIB: Final = 1024 * 1024
 
 BODY_BYTES_MAX: Final = 1 * MIB
+CALLBACK_BYTES_MAX: Final = 16 * 1024
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
 QUERY_LENGTH_MAX: Final = 4_096
@@ -161,6 +162,7 @@ LIMITS: Final = (
     Limit("payment call", GATEWAY_TIMEOUT_S, "seconds", "for the payment gateway to answer one"),
     Limit("payment settling", GATEWAY_SETTLE_S, "seconds", "afterwards no call can have an effect any more"),
     Limit("payment key", GATEWAY_KEY_LENGTH_MAX, "characters", "of a call to the payment gateway"),
+    Limit("payment callback", CALLBACK_BYTES_MAX, "bytes", "body of one; more is answered 413"),
     Limit("pause of a receiver", RETRY_AFTER_MAX_S, "seconds", "longest Retry-After that is kept to"),
     Limit("lag of /metrics", LAG_KEPT_S, "seconds", "that a web process shows before it asks again"),
     Limit(

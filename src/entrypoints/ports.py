@@ -17,6 +17,7 @@ from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.sample_lag import SampleLagHandler
 from application.orders.acknowledge_order import AcknowledgeOrder
 from application.ports.notifier import Notifier
+from application.ports.payment_callbacks import CallbackReader
 from application.ports.task_queue import Bell
 from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
@@ -65,6 +66,10 @@ def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork
 def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
     """What to do when messages were committed: without a broker the workers look by themselves."""
     return bell().ring if redis_url else lambda: None
+
+
+def _callback_readers(secret: str, sandbox: Callable[[str], CallbackReader]) -> dict[str, CallbackReader]:
+    return {"sandbox": sandbox(secret)} if secret else {}
 
 
 class Ports(containers.DeclarativeContainer):
@@ -190,6 +195,22 @@ class Ports(containers.DeclarativeContainer):
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),
         memory=saga_claims,
+    )
+    saga_directory = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaDirectory")),
+        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaDirectory"), memory),
+    )
+    stray_replies = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.stray_replies.DjangoStrayReplies")),
+        memory=providers.Singleton(_named("adapters.memory.stray_replies.InMemoryStrayReplies"), memory),
+    )
+    # By the gateway's name in the address; none without a secret.
+    callback_readers = providers.Singleton(
+        _callback_readers,
+        settings.provided.payment_callback_secret,
+        providers.Object(_named("adapters.payment_gateways.sandbox_callbacks.SandboxCallbackReader")),
     )
     late_replies = providers.Selector(
         settings.provided.persistence,

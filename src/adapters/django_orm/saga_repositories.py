@@ -168,6 +168,16 @@ class DjangoSagaClaims:
         return SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=rows[0][0]) if rows else None
 
 
+class DjangoSagaDirectory:
+    """SagaDirectory, through the one database function that may see whose saga it is."""
+
+    def tenant_of(self, saga_id: UUID) -> UUID | None:
+        """See the port."""
+        rows = query_of_nobody("SELECT tenant_of_saga(%s)", (saga_id,))
+        tenant_id: UUID | None = rows[0][0]
+        return tenant_id
+
+
 class DjangoDueSagas:
     """DueSagas, as the role that sees all tenants."""
 

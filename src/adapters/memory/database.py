@@ -42,6 +42,7 @@ from adapters.row_mapping.json_codec import redacted_data
 from adapters.row_mapping.sagas import saga_from_row
 from application.ports.clock import Clock, NewId
 from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
+from application.ports.payment_callbacks import StrayReply
 from application.ports.sagas import LateReply
 from application.ports.unit_of_work import TransactionConflict
 from domain.event import REDACTED
@@ -118,6 +119,7 @@ class InMemoryDatabase:
         self.messages = MessageTable()
         self.saga_leases = SagaLeases()
         self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
+        self.stray_replies: dict[UUID, StrayReply] = {}
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
         self._unique_ids: dict[UniqueKey, UUID | None] = {}

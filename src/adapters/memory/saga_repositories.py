@@ -136,6 +136,18 @@ class InMemorySagaClaims:
         return [each for each, _ in zip(free, range(limit), strict=False)]
 
 
+class InMemorySagaDirectory:
+    """SagaDirectory."""
+
+    def __init__(self, database: InMemoryDatabase) -> None:
+        self._database = database
+
+    def tenant_of(self, saga_id: UUID) -> UUID | None:
+        """See the port."""
+        rows = self._database.rows_of_all_tenants(Saga.kind)
+        return next((tenant_id for tenant_id, row in rows if row["id"] == saga_id), None)
+
+
 class InMemoryLateReplies:
     """LateReplies."""
 

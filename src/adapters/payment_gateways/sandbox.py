@@ -81,7 +81,7 @@ class SandboxPaymentGateway:
         _require_key(key)
         answer = self._get(f"/v1/keys/{quote(key, safe='')}")
         if answer.status == HTTPStatus.OK:
-            return _reply(_object(answer), key)
+            return reply_of(_object(answer), key)
         # Any other 404 comes from a wrong address, and says nothing of the key.
         if answer.status == HTTPStatus.NOT_FOUND and _error_of(answer)[0] == "unknown_key":
             return None
@@ -121,7 +121,7 @@ class SandboxPaymentGateway:
             raise GatewayOutcomeUnknown(problem=str(error)) from error
         if answer.status in (HTTPStatus.OK, HTTPStatus.PAYMENT_REQUIRED):
             try:
-                return _reply(_object(answer), key)
+                return reply_of(_object(answer), key)
             except GatewayUnavailable as error:
                 raise GatewayOutcomeUnknown(problem="its answer can't be read") from error
         if (
@@ -158,7 +158,7 @@ def _object(answer: HttpAnswer) -> dict[str, Any]:
     return content
 
 
-def _reply(found: dict[str, Any], key: str) -> GatewayReply:
+def reply_of(found: dict[str, Any], key: str) -> GatewayReply:
     """The reply. Raises GatewayUnavailable where the object is none, or is about another key."""
     try:
         declined = found["declined"]

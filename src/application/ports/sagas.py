@@ -65,6 +65,14 @@ class SagaClaims(Protocol):
         ...
 
 
+class SagaDirectory(Protocol):
+    """Whose saga is whose. Raises StoreUnavailable."""
+
+    def tenant_of(self, saga_id: UUID) -> UUID | None:
+        """The tenant that the saga belongs to; None if there is no such saga."""
+        ...
+
+
 class DueSagas(Protocol):
     """The sagas of all tenants, as the relay sees them. Raises StoreUnavailable."""
 

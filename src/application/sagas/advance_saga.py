@@ -18,6 +18,7 @@ from application.ports.sagas import (
     SagaClaims,
 )
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, TransactionConflict, UnitOfWork
+from application.sagas.late import hear_late
 from application.sagas.steps import SagaSteps
 from domain.errors import StaleObjectError
 from domain.saga.outcome import NothingFound, Outcome, StepUnclear
@@ -132,9 +133,7 @@ class AdvanceSagaHandler:
             try:
                 with self.open_unit_of_work(_context(claim)) as uow:
                     saga = uow.sagas.get(claim.saga_id)
-                    if saga.hear_late(directive.step, directive.attempt, heard.outcome, at=at):
-                        self.steps[saga.definition.name].follow(saga.pending_events, saga, uow)
-                        uow.sagas.save(saga)
+                    hear_late(saga, self.steps, uow, directive.step, directive.attempt, heard.outcome, at=at)
                 return
             except (StaleObjectError, TransactionConflict):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,10 @@ class SagaStatus(StrEnum):
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
+
+_CALL_KEY: Final = re.compile(
+    r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([a-z_]+)\.([1-9][0-9]{0,8}):(do|undo)", re.ASCII
+)
 
 ENDED: Final = frozenset({SagaStatus.COMPLETED, SagaStatus.COMPENSATED})
 
@@ -95,3 +100,19 @@ class Directive:
 def call_key(saga_id: UUID, step: str, attempt: int, direction: Direction) -> str:
     """The key of an outside effect, the same on every try (S3)."""
     return f"{saga_id}:{step}.{attempt}:{direction}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """What a key names."""
+
+    saga_id: UUID
+    step: str
+    attempt: int
+    direction: Direction
+
+
+def parse_call_key(key: str) -> CallKey | None:
+    """What `call_key` made it of; None if it made no such key."""
+    found = _CALL_KEY.fullmatch(key)
+    return found and CallKey(UUID(found[1]), found[2], int(found[3]), Direction(found[4]))

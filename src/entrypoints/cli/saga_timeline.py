@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from application.ports.payment_callbacks import StrayReply
 from application.ports.saga_views import JournalEntry, SagaJournalView, SagaStepView, SagaView
 from application.ports.sagas import LateReply
 from domain.saga.progress import ENDED, SagaStatus, StepState
@@ -78,6 +79,14 @@ def print_timeline(console: Console, saga: SagaJournalView, late: Sequence[LateR
         for reply in late:
             console.print(Text(f"  {_at(reply.received_at)}  {reply.key}\n    {reply.reply}"))
     console.print(Text(f"\n{what_is_next(saga, now)}"))
+
+
+def print_strays(console: Console, strays: Sequence[StrayReply]) -> None:
+    """Each with its id, to go on after it."""
+    for reply in strays:
+        console.print(
+            Text(f"{_at(reply.received_at)}  {reply.gateway}  {reply.key}\n  {reply.reply}\n  {reply.id}")
+        )
 
 
 def what_is_next(saga: SagaView, now: datetime) -> str:

@@ -19,7 +19,7 @@ from domain.saga.progress import SagaStatus
 from domain.text import require_text
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.running import environment_of
-from entrypoints.cli.saga_timeline import print_sagas, print_timeline, what_is_next
+from entrypoints.cli.saga_timeline import print_sagas, print_strays, print_timeline, what_is_next
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.container import Container
@@ -80,6 +80,27 @@ def show_saga(
         print_json(saga=dataclasses.asdict(saga), late_replies=[dataclasses.asdict(reply) for reply in late])
     else:
         print_timeline(out, saga, late, container.now()())
+
+
+@sagas.command("strays")
+def list_strays(
+    after: Annotated[UUID | None, typer.Option(help="Only those after this one, to go on.")] = None,
+    state_dir: StateDir = STATE_DIR_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """List up to 500 words of payment gateways about what no saga has asked for, oldest first.
+
+    Example: holdwater sagas strays
+    """
+    container = wired(environment_of(state_dir))
+    container.require_system_role()
+    found = container.stray_replies().list(after=after, limit=LISTED_MAX)
+    if as_json:
+        print_json(stray_replies=[dataclasses.asdict(reply) for reply in found])
+    elif found:
+        print_strays(out, found)
+    else:
+        out.print("There are none.")
 
 
 @sagas.command("retry")

@@ -21,6 +21,7 @@ from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
 from entrypoints.error_table import verdict_of
+from entrypoints.http_messages import callback_message
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.order_answer import OrderAnswer
@@ -79,9 +80,12 @@ def openapi_document() -> Node:
             {"name": "ops"},
             {"name": "operators"},
         ],
-        "paths": {**paths, **_operator_paths()},
+        "paths": {**paths, callback_message.CALLBACK_PATH: _callback_path(), **_operator_paths()},
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                **callback_message.SECURITY,
+            },
             "schemas": _schemas(),
             "headers": _HEADERS,
             "parameters": _PARAMETERS,
@@ -200,6 +204,31 @@ def _schemas() -> Node:
     return schemas
 
 
+def _callback_path() -> Node:
+    signed = [
+        _parameter(name, "header", words, {"type": "string"}, required=True)
+        for name, words in callback_message.SIGNED_HEADERS.items()
+    ]
+    names = ["X-Request-Id", "traceparent", "Cache-Control"]
+    no_content = {"description": HTTPStatus.NO_CONTENT.phrase, "headers": _header_refs(names)}
+    return {
+        "parameters": [{"$ref": _PARAMETER_REF + "gateway"}],
+        "post": {
+            "operationId": "hearPaymentCallback",
+            "summary": "Hear what a payment gateway tells by itself",
+            "description": callback_message.NOTE,
+            "tags": ["payments"],
+            "security": [{name: []} for name in callback_message.SECURITY],
+            "parameters": signed,
+            "requestBody": {"required": True, "content": {JSON: {"schema": callback_message.BODY}}},
+            "responses": {
+                str(HTTPStatus.NO_CONTENT.value): no_content,
+                **_refusals(callback_message.REFUSALS, replays=False),
+            },
+        },
+    }
+
+
 def _operator_paths() -> Node:
     def answers(schema: Node, *statuses: HTTPStatus) -> Node:
         return {
@@ -299,6 +328,9 @@ _PARAMETERS: Final = {
     ),
     "saga_id": _parameter(
         "saga_id", "path", "The saga's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "gateway": _parameter(
+        "gateway", "path", "The gateway's name here: `sandbox`.", {"type": "string"}, required=True
     ),
     "IdempotencyKey": _parameter("Idempotency-Key", "header", _KEY_WORDS, _KEY_SCHEMA, required=True),
     "OptionalIdempotencyKey": _parameter(

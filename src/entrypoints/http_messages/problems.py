@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from application.orders.semantic_lock import OrderHeld
+from application.ports.payment_callbacks import CallbackNotSigned
 from domain.access import NotAuthenticated
 from domain.errors import DomainError, Gone, StaleObjectError
 from entrypoints.error_table import verdict_of
@@ -90,6 +91,8 @@ def _headers(error: DomainError, *, retryable: bool) -> dict[str, str]:
     match error:
         case NotAuthenticated():
             headers["WWW-Authenticate"] = 'Bearer realm="holdwater"'
+        case CallbackNotSigned():
+            headers["WWW-Authenticate"] = 'Webhook-Signature realm="holdwater"'
         case MethodNotAllowed():
             headers["Allow"] = str(data["allowed"])
         case OrderHeld():

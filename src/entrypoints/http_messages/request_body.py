@@ -10,17 +10,17 @@ from entrypoints.http_messages.request_errors import BodyTooLarge, MalformedBody
 from entrypoints.limits import BODY_BYTES_MAX, DISCARD_BYTES_MAX, READ_CHUNK_BYTES
 
 
-def read_body(environ: Mapping[str, Any]) -> bytes:
+def read_body(environ: Mapping[str, Any], bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The whole body.
 
     A body without Content-Length (chunked) is read to its end where the server marks it, which Django would take for
-    an empty one. Raises BodyTooLarge above BODY_BYTES_MAX, after reading and dropping the rest (up to
+    an empty one. Raises BodyTooLarge above `bytes_max`, after reading and dropping the rest (up to
     DISCARD_BYTES_MAX): an answer sent while the client still writes would reach it as a broken connection. Raises
     MalformedBody if the client stopped before the declared length.
     """
     remaining = _declared_length(environ)
     if remaining is not None and remaining > DISCARD_BYTES_MAX:
-        raise BodyTooLarge(bytes_max=BODY_BYTES_MAX)
+        raise BodyTooLarge(bytes_max=bytes_max)
     stream = environ["wsgi.input"]
     chunks: list[bytes] = []
     size = 0
@@ -33,10 +33,10 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
         if not chunk:
             break
         size += len(chunk)
-        if size <= BODY_BYTES_MAX:
+        if size <= bytes_max:
             chunks.append(chunk)
-    if size > BODY_BYTES_MAX:
-        raise BodyTooLarge(bytes_max=BODY_BYTES_MAX)
+    if size > bytes_max:
+        raise BodyTooLarge(bytes_max=bytes_max)
     if remaining is not None and size < remaining:
         raise MalformedBody(problem=f"{size} bytes came of the {remaining} that were declared")
     return b"".join(chunks)

@@ -10,7 +10,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import metrics, operators, ops, orders, payments, products, sagas
+from entrypoints.rest_api import metrics, operators, ops, orders, payment_callbacks, payments, products, sagas
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -37,6 +37,7 @@ urlpatterns: Final = [
     path("v1/payments/<str:payment_id>", payments.OnePayment.as_view()),
     path("v1/orders/<str:order_id>/saga", sagas.OrderSaga.as_view()),
     path("v1/payments/<str:payment_id>/refunds", payments.PaymentRefunds.as_view()),
+    path("v1/payment-callbacks/<str:gateway>", payment_callbacks.payment_callback),
     path("v1/customers/<text:customer_ref>/orders", orders.CustomerOrders.as_view()),
     path("v1/products", products.Products.as_view()),
     path("v1/products/<str:sku>", products.OneProduct.as_view()),

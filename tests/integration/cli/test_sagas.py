@@ -13,9 +13,11 @@ from rich.console import Console
 
 from adapters.django_orm.saga_repositories import DjangoLateReplies
 from adapters.django_orm.saga_views import DjangoSagaViews
+from adapters.django_orm.stray_replies import DjangoStrayReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.system_clock import new_id
+from application.ports.payment_callbacks import StrayReply
 from builders import NOON, a_context
 from domain.orders.fulfilment import ORDER_FULFILMENT
 from domain.saga.saga import Saga
@@ -37,14 +39,19 @@ def tenant_id(new_tenant: Callable[[], UUID]) -> UUID:
 @pytest.fixture
 def run(database_urls: DatabaseUrls, tenant_id: UUID) -> Run:
     """`run(command, …)`: a command of `sagas` for the tenant, over the test's database."""
-    env = {
+    env = environment(database_urls)
+    return lambda *args: holdwater("sagas", *args, "--tenant", f"tenant-{tenant_id.hex}", env=env)
+
+
+def environment(database_urls: DatabaseUrls) -> dict[str, str]:
+    """Over the test's database."""
+    return {
         "DATABASE_URL": database_urls.app_url,
         "DATABASE_OWNER_URL": database_urls.owner_url,
         "DATABASE_SYSTEM_URL": database_urls.system_url,
         "HOLDWATER_SECRET_KEY": "k" * 50,
         "COLUMNS": "120",
     }
-    return lambda *args: holdwater("sagas", *args, "--tenant", f"tenant-{tenant_id.hex}", env=env)
 
 
 def stored(tenant_id: UUID, history: Callable[[Saga], None]) -> Saga:
@@ -131,3 +138,18 @@ def test_the_timeline_fits_the_terminal_and_loses_nothing(
 def test_times_are_said_in_two_units_at_most() -> None:
     said = [lasting(timedelta(seconds=seconds)) for seconds in (-1, 0.25, 4.25, 125, 3_725, 200_000)]
     assert said == ["0 ms", "250 ms", "4.2 s", "2 min 05 s", "1 h 02 min", "2 d 07 h"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.promise("S9")
+def test_what_is_said_of_no_saga_is_shown_to_those_who_run_the_service(database_urls: DatabaseUrls) -> None:
+    stray = StrayReply(
+        id=new_id(), gateway="sandbox", key="nobody's", reply="authorise: carried out", received_at=NOON
+    )
+    DjangoStrayReplies().keep(stray)
+    shown = holdwater("sagas", "strays", env=environment(database_urls))
+    assert shown.status == 0, shown.stderr
+    for text in (stray.gateway, stray.key, stray.reply, str(stray.id)):
+        assert text in shown.stdout
+    listed = holdwater("sagas", "strays", "--json", env=environment(database_urls)).json["stray_replies"]
+    assert str(stray.id) in {reply["id"] for reply in listed}

@@ -16,20 +16,28 @@ from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
-from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.saga_repositories import (
+    DjangoDueSagas,
+    DjangoLateReplies,
+    DjangoSagaClaims,
+    DjangoSagaDirectory,
+)
 from adapters.django_orm.saga_views import DjangoSagaViews
 from adapters.django_orm.schedules import DjangoSchedules
+from adapters.django_orm.stray_replies import DjangoStrayReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
+from application.ports.payment_callbacks import StrayReplies
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.saga_views import SagaViews
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims
+from application.ports.sagas import DueSagas, LateReplies, SagaClaims, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
+from unit.contracts.callback_contract import CallbackContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -210,6 +218,16 @@ class TestSagas(DjangoBinding, SagaContract):
             by=delta,
             of=tenant_id,
         )
+
+
+class TestCallbacks(DjangoBinding, CallbackContract):
+    @pytest.fixture
+    def directory(self, database_urls: object) -> SagaDirectory:
+        return DjangoSagaDirectory()
+
+    @pytest.fixture
+    def stray_replies(self, database_urls: object) -> StrayReplies:
+        return DjangoStrayReplies()
 
 
 class TestSagaViews(DjangoBinding, SagaViewsContract):

@@ -47,6 +47,7 @@ EXEMPT = {
     "RefundPayment": "money that was, or is to be, given back stays on the books too",
     "Saga": "what was done for an order, and is not undone by hiding the order",
     "LateReply": "what a gateway has said; never removed",
+    "StrayReply": "the same about no saga that is known; no tenant's data",
     "Schedule": "when the service does its own work; no tenant's data",
     "RoleProcess": "which processes live; no tenant's data",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",

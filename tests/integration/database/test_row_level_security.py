@@ -204,6 +204,9 @@ class TestWhatNobodyMayDoAsTheApplication:
             "INSERT INTO access_token DEFAULT VALUES",
             "SELECT * FROM tenant",
             "INSERT INTO tenant DEFAULT VALUES",
+            "SELECT * FROM stray_reply",
+            "UPDATE stray_reply SET reply = ''",
+            "DELETE FROM stray_reply",
         ],
     )
     def test_tokens_and_tenants_are_out_of_reach(self, app: Connection, sql: str) -> None:

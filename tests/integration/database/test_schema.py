@@ -45,6 +45,8 @@ NOT_TENANT_FIRST = {
     # What a relay looks for, of all tenants.
     "message_unsettled",
     "saga_due",
+    # Looking a saga up by its id is what finds the tenant of a callback.
+    "saga_by_id",
 }
 
 
@@ -158,6 +160,18 @@ class TestTheTables:
                 " AND c.relnamespace = 'public'::regnamespace"
             )
             assert dict(cursor.fetchall()) == dict.fromkeys(TENANT_TABLES, True)
+
+    @pytest.mark.promise("A1")
+    def test_what_looks_past_it_is_for_the_application_alone(self, superuser: Connection) -> None:
+        with superuser.cursor() as cursor:
+            cursor.execute(
+                "SELECT p.proname, array_agg(r.rolname ORDER BY r.rolname) FROM pg_proc p, pg_roles r"
+                " WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+                " AND r.rolname LIKE 'holdwater%' AND NOT r.rolsuper AND p.proowner <> r.oid"
+                " AND has_function_privilege(r.oid, p.oid, 'EXECUTE') GROUP BY p.proname"
+            )
+            allowed = dict(cursor.fetchall())
+        assert allowed == {name: ["holdwater_app"] for name in ("authenticate_token", "tenant_of_saga")}
 
     @pytest.mark.parametrize(
         "change",

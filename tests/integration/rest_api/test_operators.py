@@ -119,7 +119,9 @@ class TestTheDocument:
             operation["requestBody"]["content"]["application/json"]
             for path in document["paths"].values()
             for name, operation in path.items()
-            if name in {"post", "patch"} and "requestBody" in operation
+            if name in {"post", "patch"}
+            and "requestBody" in operation
+            and "security" not in operation  # a gateway's own form
         ]
         assert len(bodies) == len([one for one in OPERATIONS if one.body is not None]) >= 9
         for body in bodies:

@@ -17,23 +17,26 @@ from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims, InMemorySagaDirectory
 from adapters.memory.saga_views import InMemorySagaViews
 from adapters.memory.schedules import InMemorySchedules
+from adapters.memory.stray_replies import InMemoryStrayReplies
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
 from application.ports.access import AccessAdministration, AccessTokens
 from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
+from application.ports.payment_callbacks import StrayReplies
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayUnavailable, Operation
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.saga_views import SagaViews
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims
+from application.ports.sagas import DueSagas, LateReplies, SagaClaims, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
 from unit.contracts.access_contract import AccessContract
+from unit.contracts.callback_contract import CallbackContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -198,6 +201,16 @@ class TestSagas(MemoryBinding, SagaContract):
     @pytest.fixture
     def pass_time(self, clock: SettableClock) -> PassTime:
         return lambda tenant_id, delta: clock.advance(delta)
+
+
+class TestCallbacks(MemoryBinding, CallbackContract):
+    @pytest.fixture
+    def directory(self, database: InMemoryDatabase) -> SagaDirectory:
+        return InMemorySagaDirectory(database)
+
+    @pytest.fixture
+    def stray_replies(self, database: InMemoryDatabase) -> StrayReplies:
+        return InMemoryStrayReplies(database)
 
 
 class TestSagaViews(MemoryBinding, SagaViewsContract):

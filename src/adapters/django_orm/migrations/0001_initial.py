@@ -613,6 +613,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="StrayReply",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("gateway", models.CharField(max_length=40)),
+                ("key", models.CharField(max_length=120)),
+                ("reply", models.CharField(max_length=2000)),
+                ("received_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "stray_reply",
+            },
+        ),
+        migrations.CreateModel(
             name="RefundPayment",
             fields=[
                 (
@@ -715,6 +728,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("wake_at__isnull", False)), fields=["wake_at"], name="saga_due"
                     ),
+                    models.Index(fields=["id"], name="saga_by_id"),
                     models.Index(
                         condition=models.Q(("needs_repair", True)),
                         fields=["tenant_id", "id"],
@@ -734,6 +748,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),
         migrations.RunSQL(schema.GUARDS, schema.DROP_GUARDS),
         migrations.RunSQL(schema.ACCESS, schema.DROP_ACCESS),
+        migrations.RunSQL(schema.SAGA_DIRECTORY, schema.DROP_SAGA_DIRECTORY),
         migrations.RunSQL(access.FOR_EVERYBODY, migrations.RunSQL.noop),
         # Dropping the tables drops their policies and grants.
         migrations.RunPython(_apply_access_rules, migrations.RunPython.noop),

@@ -47,6 +47,7 @@ _APP_RIGHTS: Final = {
     "saga": "SELECT, INSERT, UPDATE "
     "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
+    "stray_reply": "INSERT",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
 }
@@ -64,6 +65,7 @@ _SYSTEM_RIGHTS: Final = {
     "refund_payment": "SELECT",
     "saga": "SELECT, UPDATE (wake_at)",
     "late_reply": "SELECT",
+    "stray_reply": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
 }
@@ -132,6 +134,7 @@ FOR_EVERYBODY: Final = "\n".join(
     (
         *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;" for table in TENANT_TABLES),
         "REVOKE ALL ON FUNCTION authenticate_token(bytea) FROM PUBLIC;",
+        "REVOKE ALL ON FUNCTION tenant_of_saga(uuid) FROM PUBLIC;",
     )
 )
 
@@ -160,6 +163,7 @@ FOR_ROLE: Final = {
             # nextval needs USAGE, reading last_value needs SELECT.
             f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO {APP_ROLE};",
+            f"GRANT EXECUTE ON FUNCTION tenant_of_saga(uuid) TO {APP_ROLE};",
         )
     ),
     SYSTEM_ROLE: "\n".join(

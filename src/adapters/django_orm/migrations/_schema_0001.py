@@ -220,3 +220,13 @@ END $$;
 """
 
 DROP_ACCESS = "DROP FUNCTION authenticate_token(bytea);"
+
+# The one way from a saga's id to its tenant, with the owner's rights: a gateway's callback names the saga alone.
+SAGA_DIRECTORY = """
+CREATE FUNCTION tenant_of_saga(p_saga uuid) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT s.tenant_id FROM public.saga s WHERE s.id = p_saga LIMIT 1
+$$;
+"""
+
+DROP_SAGA_DIRECTORY = "DROP FUNCTION tenant_of_saga(uuid);"

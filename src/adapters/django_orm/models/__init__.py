@@ -8,7 +8,7 @@ from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
-from adapters.django_orm.models.sagas import LateReply, Payment, RefundPayment, Saga
+from adapters.django_orm.models.sagas import LateReply, Payment, RefundPayment, Saga, StrayReply
 from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "StockItem",
     "StockReservation",
     "StoredEvent",
+    "StrayReply",
     "Tenant",
 ]

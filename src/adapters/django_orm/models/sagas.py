@@ -16,6 +16,7 @@ from domain.saga.saga import TEXT_LENGTH_MAX
 
 STATUS_LENGTH_MAX = 20
 GATEWAY_ID_LENGTH_MAX = 200
+GATEWAY_NAME_LENGTH_MAX = 40
 
 
 class Payment(TimeStampedModel, VersionedModel):
@@ -99,6 +100,7 @@ class Saga(TimeStampedModel, VersionedModel):
         ]
         indexes = [
             models.Index(fields=["wake_at"], name="saga_due", condition=Q(wake_at__isnull=False)),
+            models.Index(fields=["id"], name="saga_by_id"),
             models.Index(
                 fields=["tenant_id", "id"], name="saga_needs_repair", condition=Q(needs_repair=True)
             ),
@@ -118,3 +120,16 @@ class LateReply(models.Model):
 
     class Meta:
         db_table = "late_reply"
+
+
+class StrayReply(models.Model):
+    """One row a reply that names no saga; no tenant's, never removed."""
+
+    id = models.UUIDField(primary_key=True)
+    gateway = models.CharField(max_length=GATEWAY_NAME_LENGTH_MAX)
+    key = models.CharField(max_length=KEY_LENGTH_MAX)
+    reply = models.CharField(max_length=REPLY_LENGTH_MAX)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stray_reply"
