@@ -176,15 +176,10 @@ class Ports(containers.DeclarativeContainer):
         kept_s=LAG_KEPT_S,
         wait_s=LAG_WAIT_S,
     )
-    saga_claims = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaClaims")),
-        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaClaims"), memory),
-    )
     due_sagas = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),
-        memory=saga_claims,
+        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemoryDueSagas"), memory),
     )
     late_replies = providers.Selector(
         settings.provided.persistence,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
 from application.orders.fulfil_order import FulfilOrder
@@ -42,7 +42,6 @@ class FulfilmentHouse:
         self.sagas: dict[UUID, UUID] = {}
         self.methods: dict[UUID, str] = {}
         self._handler = AdvanceSagaHandler(
-            claims=DjangoSagaClaims(),
             late_replies=DjangoLateReplies(),
             steps={ORDER_FULFILMENT.name: FulfilOrder(gateway, new_id)},
             open_unit_of_work=DjangoUnitOfWork,

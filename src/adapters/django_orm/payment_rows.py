@@ -15,6 +15,9 @@ _COLUMNS: Final = (
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM payment WHERE tenant_id = %s AND "  # noqa: S608 - constants
 PAYMENT_BY_ID: Final = f"{_SELECT} id = %s"
 PAYMENTS_OF_ORDER: Final = f"{_SELECT} order_id = %s ORDER BY attempt"
+PAYMENTS_OF_ORDERS: Final = f"{_SELECT} order_id = ANY(%s::uuid[])"
+ORDER_OF_PAYMENT: Final = _COLUMNS.index("order_id")
+"""The place in a row."""
 
 
 def payment_of(row: Row) -> Payment:

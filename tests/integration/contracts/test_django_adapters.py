@@ -16,7 +16,7 @@ from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
-from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies
 from adapters.django_orm.schedules import DjangoSchedules
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -24,7 +24,7 @@ from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims
+from application.ports.sagas import DueSagas, LateReplies
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
@@ -187,10 +187,6 @@ class TestPaymentRepository(DjangoBinding, PaymentRepositoryContract): ...
 
 
 class TestSagas(DjangoBinding, SagaContract):
-    @pytest.fixture
-    def claims(self, database_urls: object) -> SagaClaims:
-        return DjangoSagaClaims()
-
     @pytest.fixture
     def due_sagas(self, database_urls: object) -> DueSagas:
         return DjangoDueSagas()

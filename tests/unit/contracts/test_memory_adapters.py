@@ -17,7 +17,7 @@ from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_repositories import InMemoryDueSagas, InMemoryLateReplies
 from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
@@ -27,7 +27,7 @@ from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayUnavailable, Operation
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims
+from application.ports.sagas import DueSagas, LateReplies
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -181,12 +181,8 @@ class TestPaymentRepository(MemoryBinding, PaymentRepositoryContract): ...
 
 class TestSagas(MemoryBinding, SagaContract):
     @pytest.fixture
-    def claims(self, database: InMemoryDatabase) -> SagaClaims:
-        return InMemorySagaClaims(database)
-
-    @pytest.fixture
     def due_sagas(self, database: InMemoryDatabase) -> DueSagas:
-        return InMemorySagaClaims(database)
+        return InMemoryDueSagas(database)
 
     @pytest.fixture
     def late_replies(self, database: InMemoryDatabase) -> LateReplies:
