@@ -62,7 +62,6 @@ class Workflows:
             "name": schema.replace("_", "-"),
             "system_database_url": order["url"],
             "dbos_system_schema": schema,
-            "sys_db_pool_size": order["pool_size"],
             "log_level": "ERROR",
         }
         DBOS(config=config)
@@ -73,9 +72,7 @@ class Workflows:
         self._workflow = _workflow(_gateway(order["gateway"]), source, table, self._notified)
         DBOS.launch()
         if self._uses_queue:
-            DBOS.register_queue(
-                QUEUE, worker_concurrency=order["concurrency"], polling_interval_sec=POLLING_S
-            )
+            DBOS.register_queue(QUEUE, worker_concurrency=self._threads, polling_interval_sec=POLLING_S)
         self._pool = ThreadPoolExecutor(self._threads)
 
     def prepare(self, count: int) -> None:

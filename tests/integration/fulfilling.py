@@ -67,9 +67,9 @@ class FulfilmentHouse:
         for _ in range(ROUNDS_MAX):
             if all(self.saga(saga_id).status in until for saga_id in self.sagas):
                 return
-            for tenant_id, saga_id in DjangoDueSagas().due(DUE_MAX):
-                if tenant_id == self.context.tenant_id:
-                    self._handler.handle(tenant_id, saga_id)
+            own = self.context.tenant_id
+            due = [saga_id for tenant_id, saga_id in DjangoDueSagas().due(DUE_MAX) if tenant_id == own]
+            self._handler.handle_all(own, due)
             for saga_id in self.sagas if uninvited else ():
                 self._handler.handle(self.context.tenant_id, saga_id)
             self._skip(skip)

@@ -89,38 +89,47 @@ class AdvanceSagaHandler:
 
     def handle_all(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> int:
         """The same for several, SAGAS_TOGETHER_MAX at a time. The first error is raised when all had their turn."""
-        calls = 0
+        calls, errors = 0, list[Exception]()
         for begin in range(0, len(saga_ids), SAGAS_TOGETHER_MAX):
-            due = self.begin(tenant_id, saga_ids[begin : begin + SAGAS_TOGETHER_MAX])
+            due = self.begin(tenant_id, saga_ids[begin : begin + SAGAS_TOGETHER_MAX], errors)
             for number in range(1, CALLS_PER_CLAIM_MAX + 1):
                 if not due:
                     break
                 heard, too_many = self._call_all(due)
                 calls += len(heard)
-                due = self.go_on(heard, too_many, may_call=number < CALLS_PER_CLAIM_MAX)
+                due = self.go_on(heard, too_many, errors, may_call=number < CALLS_PER_CLAIM_MAX)
+        if errors:
+            raise errors[0]
         return calls
 
-    def begin(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> list[Due]:
-        """Claim those that are due and free, and do what can be done here; the calls that are due then."""
-        return self._one_by_one_if_not_together(
-            lambda chosen: self._claim_and_advance(tenant_id, chosen), saga_ids
-        )
+    def begin(
+        self, tenant_id: UUID, saga_ids: Sequence[UUID], errors: list[Exception] | None = None
+    ) -> list[Due]:
+        """Claim those that are due and free, and do what can be done here; the calls that are due then.
+
+        What goes wrong with one is added to `errors`, or raised when all had their turn.
+        """
+        advance = partial(self._claim_and_advance, tenant_id)
+        return self._together_or_one_by_one(advance, saga_ids, errors)
 
     def go_on(
-        self, heard: Sequence[Heard], given_up: Sequence[Due] = (), *, may_call: bool = True
+        self,
+        heard: Sequence[Heard],
+        given_up: Sequence[Due] = (),
+        errors: list[Exception] | None = None,
+        *,
+        may_call: bool = True,
     ) -> list[Due]:
         """Take in what was heard, do what can be done here, commit; the calls that are due then.
 
-        `given_up`: calls that were not made; their sagas are given back.
+        `given_up`: calls that were not made; their sagas are given back. `errors` as in `begin`.
         """
-        turns = [*heard, *given_up]
-        return self._one_by_one_if_not_together(partial(self._take_turns, may_call=may_call), turns)
+        advance = partial(self._take_turns, may_call=may_call)
+        return self._together_or_one_by_one(advance, [*heard, *given_up], errors)
 
-    def _one_by_one_if_not_together(
-        self, advance: Callable[[Sequence[T]], list[Due]], turns: Sequence[T]
+    def _together_or_one_by_one(
+        self, advance: Callable[[Sequence[T]], list[Due]], turns: Sequence[T], errors: list[Exception] | None
     ) -> list[Due]:
-        if not turns:
-            return []
         if len(turns) > 1:
             try:
                 return advance(turns)
@@ -129,16 +138,18 @@ class AdvanceSagaHandler:
             except Exception as error:  # noqa: BLE001 - whatever it is, it may be about one of them alone
                 _log.info("%s sagas are written one by one: %s", len(turns), error)
         due: list[Due] = []
-        first_error: Exception | None = None
+        own_errors: list[Exception] = []
         for turn in turns:
             try:
                 due += self._until_it_is_recorded(partial(advance, [turn]))
             except StoreUnavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - raised when all had their turn
-                first_error = first_error or error
-        if first_error is not None:
-            raise first_error
+                own_errors.append(error)
+        if errors is not None:
+            errors += own_errors
+        elif own_errors:
+            raise own_errors[0]
         return due
 
     def _until_it_is_recorded(self, advance: Callable[[], list[Due]]) -> list[Due]:

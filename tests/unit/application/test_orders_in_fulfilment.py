@@ -57,7 +57,9 @@ class FulfillingHouse(House):
         self.place_order = PlaceOrderHandler(
             self.open_unit_of_work, self.clock, new_id, self.back_offs.append, fulfils=True
         )
-        self.relay = RelayHandler(InMemoryBacklog(self.database), self, due_sagas=InMemoryDueSagas(self.database))
+        self.relay = RelayHandler(
+            InMemoryBacklog(self.database), self, due_sagas=InMemoryDueSagas(self.database)
+        )
         drain_key = DrainKeyHandler(InMemoryMessageClaims(self.database), {}, self.open_unit_of_work)
         advance = AdvanceSagaHandler(
             late_replies=InMemoryLateReplies(self.database),
