@@ -31,6 +31,8 @@ from shared.crew import READY
 
 PLACED_TOGETHER: Final = 100
 """Orders of one transaction."""
+CALLS_OF_AN_ORDER: Final = 2
+"""So many at least, none of which fails; a claim of orders that have ended makes none."""
 ON_HAND: Final = 1_000_000
 
 
@@ -86,7 +88,10 @@ class Sagas:
             together = list(islice(iter(self._next, None), self._together))
             if not together:
                 return
-            self._handler.handle_all(self._context.tenant_id, together)
+            calls = self._handler.handle_all(self._context.tenant_id, together)
+            if calls < CALLS_OF_AN_ORDER * len(together):
+                # Those for whose calls there was no time were given back; a relay would tell of them again.
+                self._due.extend(together)
 
     def _next(self) -> UUID | None:
         with suppress(IndexError):

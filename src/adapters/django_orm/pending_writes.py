@@ -98,6 +98,12 @@ class PendingWrites:
         """Everything of that kind that this transaction has saved."""
         return [aggregate for (of, _), aggregate in self._saved_last.items() if of == kind]
 
+    def write_out(self, kind: str) -> None:
+        """Flush if anything of that kind was saved, so that it can be read again. Raises as `flush` does."""
+        if self.all_saved(kind):
+            self.flush()
+            self._saved_last = {key: saved for key, saved in self._saved_last.items() if key[0] != kind}
+
     def save(self, aggregate: Saved, writes_of: WritesOf[Saved], *, is_due: bool = False) -> None:
         """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up. Raises AggregateSpent."""
         aggregate.require_unspent()

@@ -20,7 +20,7 @@ from adapters.django_orm.aggregate_rows import (
     stock_item_of,
 )
 from adapters.django_orm.expected_rows import ExpectedRows
-from adapters.django_orm.missing import latest_deleted_product, missing_order, missing_product
+from adapters.django_orm.missing import latest_deleted_product, missing_order, missing_product, missing_stock
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import order_writes, product_writes, stock_item_writes
 from adapters.django_orm.tenant_session import Row, TenantSession, compiled
@@ -128,15 +128,12 @@ class DjangoStockItemRepository:
 
     def expect(self, product_ids: Collection[UUID], *, order_ids: Collection[UUID]) -> None:
         """See the port."""
-        self._orders.update(order_ids)
+        self._meet(order_ids)
         self._expected.expect(product_ids)
 
     def get_all_for_update(self, product_ids: Collection[UUID], *, order_id: UUID) -> Sequence[StockItem]:
         """See the port."""
-        if order_id not in self._orders:
-            # What was read before has not this order's reservations.
-            self._orders.add(order_id)
-            self._expected = ExpectedRows(self._read)
+        self._meet([order_id])
         self._expected.expect(product_ids)
         saved = {item.product_id: item for item in self._writes.all_saved(StockItem.kind)}
         items = [saved.get(product_id) or self._expected_of(product_id) for product_id in product_ids]
@@ -156,10 +153,17 @@ class DjangoStockItemRepository:
             raise NotFound(kind=StockItem.kind, id=str(product_id))
         return self._writes.loaded(stock_item_of(rows[0]))
 
+    def _meet(self, order_ids: Collection[UUID]) -> None:
+        """What was read or saved before has not the reservations of an order that comes new: it is read again."""
+        if not self._orders.issuperset(order_ids):
+            self._orders.update(order_ids)
+            self._writes.write_out(StockItem.kind)
+            self._expected = ExpectedRows(self._read)
+
     def _expected_of(self, product_id: UUID) -> StockItem:
         rows = self._expected.of(product_id)
         if not rows:
-            raise NotFound(kind=StockItem.kind, id=str(product_id))
+            raise missing_stock(self._session.query, self._tenant_id, product_id)
         return self._writes.loaded(stock_item_of(rows[0]))
 
     def _read(self, product_ids: Collection[UUID]) -> Iterator[tuple[UUID, Row]]:

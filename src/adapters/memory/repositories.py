@@ -146,9 +146,9 @@ class InMemoryStockItemRepository:
         return row
 
     def _live_row_of_product(self, product_id: UUID) -> Row:
-        row = self._row_of_product(product_id)
-        if row["deleted_at"] is not None:
-            raise NotFound(kind=StockItem.kind, id=str(product_id))
+        row = self._transaction.row_by_value(StockItem.kind, str(product_id))
+        if row is None or row["deleted_at"] is not None:
+            raise missing(StockItem.kind, str(product_id), row)
         return row
 
     def _row_of_product(self, product_id: UUID) -> Row:

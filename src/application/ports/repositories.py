@@ -86,7 +86,7 @@ class StockItemRepository(Protocol):
     def get_all_for_update(self, product_ids: Collection[UUID], *, order_id: UUID) -> Sequence[StockItem]:
         """The stock of these live products, locked as by `get_for_update`, in the order of the items' ids.
 
-        Of the reservations each may have that order's alone. Raises NotFound; TransactionConflict when the turn does
+        Of the reservations each may have that order's alone. Raises NotFound, Gone; TransactionConflict when the turn does
         not come.
         """
         ...
