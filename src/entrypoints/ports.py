@@ -176,6 +176,11 @@ class Ports(containers.DeclarativeContainer):
         kept_s=LAG_KEPT_S,
         wait_s=LAG_WAIT_S,
     )
+    saga_views = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_views.DjangoSagaViews")),
+        memory=providers.Singleton(_named("adapters.memory.saga_views.InMemorySagaViews"), memory),
+    )
     due_sagas = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),

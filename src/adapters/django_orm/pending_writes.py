@@ -86,7 +86,10 @@ class PendingWrites:
         return self._has_savepoint
 
     def loaded(self, aggregate: Saved) -> Saved:
-        """Remember an aggregate that was read; a rollback spends it."""
+        """The aggregate that was read, remembered, since a rollback spends it; or as it was saved meanwhile."""
+        saved: Saved | None = self.saved(aggregate.kind, aggregate.id)
+        if saved is not None:
+            return saved
         self._loaded.append(aggregate)
         return aggregate
 
@@ -105,9 +108,14 @@ class PendingWrites:
             self._saved_last = {key: saved for key, saved in self._saved_last.items() if key[0] != kind}
 
     def save(self, aggregate: Saved, writes_of: WritesOf[Saved], *, is_due: bool = False) -> None:
-        """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up. Raises AggregateSpent."""
+        """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up.
+
+        Raises AggregateSpent; StaleObjectError if it was read before another copy of it was saved.
+        """
         aggregate.require_unspent()
         key = (aggregate.kind, aggregate.id)
+        if key in self._pending and self._saved_last.get(key, aggregate) is not aggregate:
+            raise StaleObjectError(kind=aggregate.kind, id=str(aggregate.id), current_version=None)
         self._saved[id(aggregate)] = self._saved_last[key] = aggregate
         stored_version = self._written_versions.get(key, aggregate.stored_version)
         events = aggregate.pending_events[stored_version - aggregate.stored_version :]

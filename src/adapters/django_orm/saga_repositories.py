@@ -8,7 +8,13 @@ from typing import Final
 from uuid import UUID
 
 from adapters.django_orm.expected_rows import ExpectedRows
-from adapters.django_orm.payment_rows import ORDER_OF_PAYMENT, PAYMENT_BY_ID, PAYMENTS_OF_ORDERS, payment_of
+from adapters.django_orm.payment_rows import (
+    ORDER_OF_PAYMENT,
+    PAYMENT_BY_ID,
+    PAYMENT_OF_REFUND,
+    PAYMENTS_OF_ORDERS,
+    payment_of,
+)
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import FREED_SAGA_TABLE, HELD_SAGA_TABLE, payment_writes, saga_writes
 from adapters.django_orm.tenant_session import (
@@ -23,18 +29,19 @@ from application.ports.outbox import WAKE_AGAIN_AFTER_S
 from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
 from domain.errors import NotFound
 from domain.payments.payment import Payment
+from domain.payments.refund import REFUND
 from domain.saga.saga import Saga
 
 LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
 
-_SAGA_COLUMNS: Final = (
+SAGA_COLUMNS: Final = (
     "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
     "doubt_since", "due_at", "created_at", "updated_at",
 )  # fmt: skip
 _ID_OF_SAGA: Final = 2
 """The place in a row, after fence and lease."""
 _SAGA: Final = (
-    f"SELECT fence, leased_until IS NOT NULL, {', '.join(_SAGA_COLUMNS)}"  # noqa: S608 - constants
+    f"SELECT fence, leased_until IS NOT NULL, {', '.join(SAGA_COLUMNS)}"  # noqa: S608 - constants
     " FROM saga WHERE tenant_id = %s AND {which} FOR UPDATE"
 )
 _SAGA_BY_ID: Final = _SAGA.format(which="id = %s")
@@ -53,7 +60,7 @@ WITH free AS MATERIALIZED (
 )
 UPDATE saga s SET fence = fence + 1, leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s
 FROM free WHERE s.tenant_id = %s AND s.id = ANY(%s::uuid[]) AND s.id = free.id
-RETURNING s.fence, true, {", ".join("s." + column for column in _SAGA_COLUMNS)}
+RETURNING s.fence, true, {", ".join("s." + column for column in SAGA_COLUMNS)}
 """  # noqa: S608 - constants
 # statement_timestamp is stable, so the index bounds the search.
 _DUE: Final = """
@@ -96,6 +103,13 @@ class DjangoPaymentRepository:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
         return self._loaded(rows[0])
 
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """See the port."""
+        rows = self._session.query(PAYMENT_OF_REFUND, (self._tenant_id, self._tenant_id, refund_id))
+        if not rows:
+            raise NotFound(kind=REFUND, id=str(refund_id))
+        return self._loaded(rows[0])
+
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
         self._expected.expect([order_id])
@@ -106,7 +120,7 @@ class DjangoPaymentRepository:
 
     def save(self, payment: Payment) -> None:
         """See the port."""
-        self._writes.save(payment, lambda saved, version, events: payment_writes(saved, version))
+        self._writes.save(payment, payment_writes)
 
     def _read(self, order_ids: Collection[UUID]) -> Iterator[tuple[UUID, Row]]:
         rows = self._session.query(PAYMENTS_OF_ORDERS, (self._tenant_id, list(order_ids)))
@@ -187,7 +201,7 @@ class DjangoSagaRepository:
         return rows[0]
 
     def _of(self, row: Row) -> Saga:
-        return self._writes.loaded(saga_from_row(dict(zip(_SAGA_COLUMNS, row[2:], strict=True))))
+        return self._writes.loaded(saga_from_row(dict(zip(SAGA_COLUMNS, row[2:], strict=True))))
 
 
 class DjangoDueSagas:

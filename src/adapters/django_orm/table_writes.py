@@ -21,6 +21,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.events import OrderReturned
 from domain.orders.order import Order
+from domain.payments.events import PaymentRefundRequested
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
@@ -79,7 +80,7 @@ def order_writes(
 
 PAYMENT_TABLE: Final = AggregateTable(
     name="payment",
-    changing=("version", "status", "gateway_id", "decline_reason", "refunded_minor", "updated_at"),
+    changing=("version", "status", "gateway_id", "decline_reason", "refunded_minor", "refunds", "updated_at"),
 )
 SAGA_TABLE: Final = AggregateTable(
     name="saga",
@@ -89,6 +90,7 @@ SAGA_TABLE: Final = AggregateTable(
         "position",
         "reason",
         "steps",
+        "needs_repair",
         "doubt_since",
         "due_at",
         "updated_at",
@@ -106,12 +108,20 @@ FREED_SAGA_TABLE: Final = replace(SAGA_TABLE, also="leased_until = NULL")
 """Who writes it gives it back."""
 
 
-def payment_writes(payment: Payment, stored_version: int) -> tuple[RowWrite, ...]:
-    """Write the payment over its `stored_version`."""
+def payment_writes(payment: Payment, stored_version: int, events: Iterable[Event]) -> tuple[RowWrite, ...]:
+    """Write the payment over its `stored_version`, and whose each new refund is."""
     row = payment_to_row(payment)
+    own: RowWrite = Insert(PAYMENT_TABLE.name, row)
     if stored_version > 0:
-        return (Update(PAYMENT_TABLE, Payment.kind, row, stored_version),)
-    return (Insert(PAYMENT_TABLE.name, row),)
+        own = Update(PAYMENT_TABLE, Payment.kind, row, stored_version)
+    return (
+        own,
+        *(
+            Insert("refund_payment", {"refund_id": event.refund_id, "payment_id": payment.id})
+            for event in events
+            if isinstance(event, PaymentRefundRequested)
+        ),
+    )
 
 
 def saga_writes(saga: Saga, stored_version: int, table: AggregateTable = SAGA_TABLE) -> tuple[RowWrite, ...]:

@@ -86,8 +86,8 @@ class StockItemRepository(Protocol):
     def get_all_for_update(self, product_ids: Collection[UUID], *, order_id: UUID) -> Sequence[StockItem]:
         """The stock of these live products, locked as by `get_for_update`, in the order of the items' ids.
 
-        Of the reservations each may have that order's alone. Raises NotFound, Gone; TransactionConflict when the turn does
-        not come.
+        Of the reservations each may have that order's alone. Raises NotFound, Gone; TransactionConflict when the
+        turn does not come.
         """
         ...
 
@@ -112,6 +112,10 @@ class PaymentRepository(Protocol):
 
     def get(self, payment_id: UUID) -> Payment:
         """Raises NotFound."""
+        ...
+
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """The payment that the refund is of. Raises NotFound."""
         ...
 
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
