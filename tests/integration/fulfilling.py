@@ -51,14 +51,21 @@ class FulfilmentHouse:
             jitter=lambda: 0.5,
         )
 
-    def place(self, method: str) -> None:
-        """An order, and its saga with it."""
+    def place(self, method: str) -> UUID:
+        """An order, and its saga with it; the order's id."""
         order = an_order().with_line(self.product).with_(payment_method=method).placed()
         saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=order.id, at=now())
         with DjangoUnitOfWork(self.context) as uow:
             uow.orders.save(order)
             uow.sagas.save(saga)
         self.sagas[saga.id], self.methods[order.id] = order.id, method
+        return order.id
+
+    def advance(self, order_id: UUID) -> None:
+        """The saga of that order, as far as it goes now."""
+        for saga_id, subject_id in self.sagas.items():
+            if subject_id == order_id:
+                self._handler.handle(self.context.tenant_id, saga_id)
 
     def work(self, *, until: Collection[SagaStatus], skip: timedelta, uninvited: bool = False) -> None:
         """Advance what is due until all sagas stand at one of these; between rounds that much of pauses is skipped.
