@@ -29,6 +29,7 @@ from application.orders.place_order import PlaceOrderHandler
 from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
+from application.payments.pay_again import PayAgainHandler
 from application.ports.clock import NewId
 from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
@@ -126,6 +127,13 @@ class Container(Ports):
         ReturnOrderLinesHandler,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    pay_again = providers.Singleton(
+        PayAgainHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
         back_off=Ports.back_off,
     )
     order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=Ports.unit_of_work.provider)

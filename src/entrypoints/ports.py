@@ -229,7 +229,7 @@ class Ports(containers.DeclarativeContainer):
         ),
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
-    worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
+    workers_of = providers.Callable(_named("adapters.dramatiq_queue.queue.workers_of"))
     consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
@@ -327,6 +327,7 @@ class Ports(containers.DeclarativeContainer):
                 web_workers=settings.provided.web_workers,
                 web_threads=settings.provided.web_threads,
                 worker_threads=settings.provided.worker_threads,
+                saga_threads=settings.provided.saga_threads,
             ),
             providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
             providers.Factory(

@@ -73,6 +73,8 @@ class Settings:
     web_threads: int = 8
     worker_threads: int = 4
     """Messages that one worker process handles at once."""
+    saga_threads: int = 8
+    """Sagas that one worker process advances at once, beside the messages."""
     rate_limit_token: int = RATE_LIMIT_TOKEN_DEFAULT
     """Requests of one token owner in a window."""
     rate_limit_tenant: int = RATE_LIMIT_TENANT_DEFAULT
@@ -172,6 +174,7 @@ class Settings:
             web_workers=_count(env, "HOLDWATER_WEB_WORKERS", default=2, maximum=WEB_WORKERS_MAX),
             web_threads=_count(env, "HOLDWATER_WEB_THREADS", default=8, maximum=WEB_THREADS_MAX),
             worker_threads=_count(env, "HOLDWATER_WORKER_THREADS", default=4, maximum=WORKER_THREADS_MAX),
+            saga_threads=_count(env, "HOLDWATER_SAGA_THREADS", default=8, maximum=WORKER_THREADS_MAX),
             rate_limit_token=_count(
                 env, "HOLDWATER_RATE_LIMIT_TOKEN", default=RATE_LIMIT_TOKEN_DEFAULT, maximum=RATE_LIMIT_MAX
             ),

@@ -50,10 +50,12 @@ def claim(
     return outcome_from_data(msgspec.json.decode(outcome), result_type), {}
 
 
-def settlement(context: CommandContext, request: RequestKey, outcome: Done[Any] | Refused) -> Statement:
-    """Keep the outcome under the claimed key."""
+def settlement(
+    context: CommandContext, request: RequestKey, outcome: Done[Any] | Refused, *, saga_id: UUID | None
+) -> Statement:
+    """Keep the outcome under the claimed key, which outlives the saga of that id (H11)."""
     return Statement(
-        "SELECT settle_request(%s, %s, %s, %s, %s, %s)",
+        "SELECT settle_request(%s, %s, %s, %s, %s, %s, %s)",
         (
             context.tenant_id,
             context.actor,
@@ -61,5 +63,6 @@ def settlement(context: CommandContext, request: RequestKey, outcome: Done[Any] 
             request.fingerprint,
             KEY_KEPT_FOR,
             msgspec.json.encode(outcome_to_data(outcome)).decode(),
+            saga_id,
         ),
     )

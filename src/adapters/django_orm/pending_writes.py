@@ -104,6 +104,14 @@ class PendingWrites:
             is_due,
         )
 
+    @property
+    def started_saga_id(self) -> UUID | None:
+        """The saga that begins with this transaction, if one does."""
+        started = (
+            each for each in self._saved.values() if isinstance(each, Saga) and not each.stored_version
+        )
+        return next((saga.id for saga in started), None)
+
     def has_unwritten(self, aggregate: Aggregate) -> bool:
         """Whether it has events that no flush has written yet."""
         written = self._written_versions.get((aggregate.kind, aggregate.id), aggregate.stored_version)

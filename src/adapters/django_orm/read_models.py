@@ -26,10 +26,12 @@ from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
 from adapters.django_orm.models.abstract import SoftDeleteManager
+from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENTS_OF_ORDER, payment_of
 from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import ConsumerLag
+from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -44,6 +46,7 @@ from application.ports.read_models import (
 )
 from domain.errors import NotFound
 from domain.orders.order import Order
+from domain.payments.payment import Payment
 
 _HAS_EVENTS: Final = (
     "SELECT 1 FROM event WHERE tenant_id = %s AND stream_id = %s AND stream_kind = %s AND version = 1"
@@ -104,9 +107,23 @@ class DjangoReadModels:
             " AND version > %s ORDER BY version LIMIT %s",
             (self._tenant_id, order_id, Order.kind, after_version, _bounded(limit)),
         )
-        if not rows and not self._query(_HAS_EVENTS, (self._tenant_id, order_id, Order.kind)):
-            raise NotFound(kind=Order.kind, id=str(order_id))
+        if not rows:
+            self._require_order(order_id)
         return tuple(_event_view(recorded_event(row)) for row in rows)
+
+    def payment(self, payment_id: UUID) -> PaymentView:
+        """See the port."""
+        rows = self._query(PAYMENT_BY_ID, (self._tenant_id, payment_id))
+        if not rows:
+            raise NotFound(kind=Payment.kind, id=str(payment_id))
+        return PaymentView.of(payment_of(rows[0]))
+
+    def order_payments(self, order_id: UUID) -> tuple[PaymentView, ...]:
+        """See the port."""
+        rows = self._query(PAYMENTS_OF_ORDER, (self._tenant_id, order_id))
+        if not rows:
+            self._require_order(order_id)
+        return tuple(PaymentView.of(payment_of(row)) for row in rows)
 
     def product(self, sku: str) -> ProductView:
         """See the port."""
@@ -141,6 +158,11 @@ class DjangoReadModels:
     def message_lag(self) -> tuple[ConsumerLag, ...]:
         """See the port."""
         return lag_of_tenant(self._tenant_id)
+
+    def _require_order(self, order_id: UUID) -> None:
+        """That there is one, or was."""
+        if not self._query(_HAS_EVENTS, (self._tenant_id, order_id, Order.kind)):
+            raise NotFound(kind=Order.kind, id=str(order_id))
 
     def _page_values(self, after: PageKey | None, limit: int) -> dict[str, object]:
         """One row more than asked for tells whether there is a next page."""

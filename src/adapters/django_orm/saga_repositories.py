@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENTS_OF_ORDER, payment_of
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import Statement, payment_statements, saga_statements
 from adapters.django_orm.tenant_session import (
@@ -16,7 +17,6 @@ from adapters.django_orm.tenant_session import (
     query_of_nobody,
     query_once,
 )
-from adapters.row_mapping.payments import payment_from_row
 from adapters.row_mapping.sagas import saga_from_row
 from application.ports.outbox import WAKE_AGAIN_AFTER_S
 from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
@@ -26,15 +26,10 @@ from domain.saga.saga import Saga
 
 LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
 
-_PAYMENT_COLUMNS: Final = (
-    "id", "version", "order_id", "attempt", "amount_minor", "currency", "method", "status", "gateway_id",
-    "decline_reason", "refunded_minor", "created_at", "updated_at",
-)  # fmt: skip
 _SAGA_COLUMNS: Final = (
     "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
     "doubt_since", "due_at", "created_at", "updated_at",
 )  # fmt: skip
-_PAYMENTS: Final = f"SELECT {', '.join(_PAYMENT_COLUMNS)} FROM payment WHERE tenant_id = %s AND "  # noqa: S608
 _SAGA: Final = (
     f"SELECT fence, leased_until IS NOT NULL, {', '.join(_SAGA_COLUMNS)}"  # noqa: S608 - constants
     " FROM saga WHERE tenant_id = %s AND {of} = %s FOR UPDATE"
@@ -82,14 +77,14 @@ class DjangoPaymentRepository:
 
     def get(self, payment_id: UUID) -> Payment:
         """See the port."""
-        rows = self._session.query(f"{_PAYMENTS} id = %s", (self._tenant_id, payment_id))
+        rows = self._session.query(PAYMENT_BY_ID, (self._tenant_id, payment_id))
         if not rows:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
         return self._loaded(rows[0])
 
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
-        rows = self._session.query(f"{_PAYMENTS} order_id = %s ORDER BY attempt", (self._tenant_id, order_id))
+        rows = self._session.query(PAYMENTS_OF_ORDER, (self._tenant_id, order_id))
         return [self._loaded(row) for row in rows]
 
     def save(self, payment: Payment) -> None:
@@ -99,7 +94,7 @@ class DjangoPaymentRepository:
         )
 
     def _loaded(self, row: Row) -> Payment:
-        return self._writes.loaded(payment_from_row(dict(zip(_PAYMENT_COLUMNS, row, strict=True))))
+        return self._writes.loaded(payment_of(row))
 
 
 class DjangoSagaRepository:

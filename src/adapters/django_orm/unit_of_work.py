@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -54,7 +54,7 @@ class DjangoUnitOfWork:
         self._was_entered = False
         self._is_committed = False
         self._claimed: RequestKey | None = None
-        self._settlement: Statement | None = None
+        self._outcome: Done[Any] | Refused | None = None
 
     def __enter__(self) -> Self:
         if self._was_entered:
@@ -97,7 +97,7 @@ class DjangoUnitOfWork:
         """See the port. Sent with the commit."""
         if self._claimed is None:
             raise RuntimeError("no key is claimed; call `once` first")
-        self._settlement = idempotency.settlement(self._context, self._claimed, outcome)
+        self._outcome = outcome
 
     def flush(self) -> None:
         """See the port."""
@@ -113,9 +113,15 @@ class DjangoUnitOfWork:
         self._writes.discard()
 
     def _commit(self) -> None:
-        if self._claimed is not None and self._settlement is None:
-            raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
-        self._writes.commit(() if self._settlement is None else (self._settlement,))
+        self._writes.commit(self._settlement())
         self._is_committed = True
         if self._writes.has_work:
             self._ring()
+
+    def _settlement(self) -> Sequence[Statement]:
+        if self._claimed is None:
+            return ()
+        if self._outcome is None:
+            raise RuntimeError("the key was claimed and has no outcome; call `settle` before leaving")
+        saga_id = self._writes.started_saga_id
+        return (idempotency.settlement(self._context, self._claimed, self._outcome, saga_id=saga_id),)

@@ -6,7 +6,8 @@ own retries are left out, and a wake that fails is simply gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -15,12 +16,12 @@ import dramatiq.worker
 from dramatiq.middleware import Middleware, ShutdownNotifications
 
 from application.ports.outbox import Wake
-from application.ports.task_queue import QueueUnavailable
+from application.ports.task_queue import Lane, QueueUnavailable, lane_of
 
 NAMESPACE: Final = "holdwater"
-QUEUE: Final = f"{NAMESPACE}_wakes"
-DRAIN_KEY: Final = "drain_key"
-"""The task that a wake is for, by the name that it has in the broker."""
+QUEUES: Final = {Lane.MESSAGES: f"{NAMESPACE}_wakes", Lane.SAGAS: f"{NAMESPACE}_saga_wakes"}
+"""One for each lane, by the names that they have in the broker, as the tasks' are."""
+TASKS: Final = {Lane.MESSAGES: "drain_key", Lane.SAGAS: "advance_saga"}
 TRY_AGAIN_AFTER_S: Final = 0.5
 """While the broker is away."""
 
@@ -79,13 +80,14 @@ class DramatiqQueue:
         self._away: tuple[type[Exception], ...] = (*away, dramatiq.errors.BrokerConnectionError)
         broker.add_middleware(ShutdownNotifications())
         broker.add_middleware(_KeepsHouse(marks, release_thread))
-        broker.declare_queue(QUEUE)
+        for name in QUEUES.values():
+            broker.declare_queue(name)
 
     def wake(self, wakes: Sequence[Wake]) -> None:
         """See the port."""
         try:
             for wake in wakes:
-                self._send((str(wake.tenant_id), wake.consumer, str(wake.key)))
+                self._send(lane_of(wake), (str(wake.tenant_id), wake.consumer, str(wake.key)))
         except self._away as error:
             raise QueueUnavailable from error
 
@@ -93,11 +95,11 @@ class DramatiqQueue:
         """Let the connections go."""
         self.broker.close()
 
-    def _send(self, wake: Args) -> None:
+    def _send(self, lane: Lane, wake: Args) -> None:
         if not self._marks.set(wake):
             return
         message: dramatiq.Message[Any] = dramatiq.Message(
-            queue_name=QUEUE, actor_name=DRAIN_KEY, args=wake, kwargs={}, options={}
+            queue_name=QUEUES[lane], actor_name=TASKS[lane], args=wake, kwargs={}, options={}
         )
         try:
             self.broker.enqueue(message)
@@ -106,14 +108,44 @@ class DramatiqQueue:
             raise
 
 
-def worker_of(queue: DramatiqQueue, handle: Callable[[Wake], object], *, threads: int) -> dramatiq.Worker:
-    """A worker of this process, not yet started, that calls `handle` for each wake."""
+class LaneWorkers:
+    """A Dramatiq worker for each lane, in this process."""
 
-    def drain_key(tenant_id: str, consumer: str, key: str) -> None:
+    def __init__(self, workers: Sequence[dramatiq.Worker]) -> None:
+        self._workers = workers
+
+    def start(self) -> None:
+        """Take wakes from now on."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self, *, timeout_ms: int) -> None:
+        """Take no more, and wait until what runs has ended: each lane so long at most, side by side."""
+        threads = [
+            threading.Thread(target=worker.stop, kwargs={"timeout": timeout_ms}) for worker in self._workers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def workers_of(
+    queue: DramatiqQueue, handle: Callable[[Wake], object], *, threads: Mapping[Lane, int]
+) -> LaneWorkers:
+    """Workers of this process, not yet started, that call `handle` for each wake."""
+
+    def take(tenant_id: str, consumer: str, key: str) -> None:
         handle(Wake(UUID(tenant_id), consumer, UUID(key)))
 
-    dramatiq.actor(broker=queue.broker, actor_name=DRAIN_KEY, queue_name=QUEUE)(drain_key)
-    return dramatiq.Worker(queue.broker, queues={QUEUE}, worker_threads=threads, worker_timeout=100)
+    for lane, name in QUEUES.items():
+        dramatiq.actor(broker=queue.broker, actor_name=TASKS[lane], queue_name=name)(take)
+    return LaneWorkers(
+        [
+            dramatiq.Worker(queue.broker, queues={name}, worker_threads=threads[lane], worker_timeout=100)
+            for lane, name in QUEUES.items()
+        ]
+    )
 
 
 class _KeepsHouse(Middleware):

@@ -30,7 +30,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -44,7 +44,9 @@ from application.ports.clock import Clock, NewId
 from application.ports.outbox import SETTLED_KEPT_FOR, ClaimLost, Message
 from application.ports.sagas import LateReply
 from application.ports.unit_of_work import TransactionConflict
+from domain.event import REDACTED
 from domain.idempotency import RETRY_AFTER_S, RequestInProgress
+from domain.saga.progress import ENDED
 from domain.saga.saga import Saga
 
 Row = dict[str, Any]
@@ -176,10 +178,10 @@ class InMemoryDatabase:
         """Forget up to `limit` expired outcomes; how many."""
         with self.latch:
             at = self.now()
-            expired = [name for name, row in self._outcomes.items() if row["expires_at"] <= at][:limit]
-            for name in expired:
+            expired = [name for name, row in self._outcomes.items() if self._has_expired(row, at)]
+            for name in expired[:limit]:
                 del self._outcomes[name]
-            return len(expired)
+            return len(expired[:limit])
 
     def unsettled_streams(self) -> set[UUID]:
         """The streams that a message on its way, or a parked one, refers to."""
@@ -229,7 +231,7 @@ class InMemoryDatabase:
         with self.latch:
             at = self.now()
             outcome = self._outcomes.get(name)
-            if outcome is not None and at < outcome["expires_at"]:
+            if outcome is not None and not self._has_expired(outcome, at):
                 return outcome
             holder = self._claims.get(name)
             if holder is not None and not self._is_overdue(holder, at):
@@ -248,6 +250,8 @@ class InMemoryDatabase:
                 raise TransactionConflict()
             self._settle(changes.settled, at)
             self.messages.insert(changes.messages, at)
+            if changes.claimed is not None and changes.outcome is not None:
+                self._outcomes[changes.claimed] = {**changes.outcome, "saga": self._started_saga(changes)}
             for key, row in changes.rows.items():
                 if key not in self._rows:
                     bisect.insort(self._by_age[key[:2]], (row["created_at"], row["id"]))
@@ -256,12 +260,20 @@ class InMemoryDatabase:
             self.saga_leases.replace(changes.saga_leases)
             for stream_id in changes.redacted:
                 self._redact(changes.events[0]["tenant_id"], stream_id)
+                self._redact_replies(changes.events[0]["tenant_id"], stream_id)
             for event in changes.events:
                 self._streams[event["tenant_id"], event["stream_id"]].append(event)
                 bisect.insort(self._logs[event["tenant_id"]], event, key=_position)
-            if changes.claimed is not None and changes.outcome is not None:
-                self._outcomes[changes.claimed] = changes.outcome
             self._close(changes)
+
+    def _started_saga(self, changes: Changes) -> RowKey | None:
+        return next((key for key in changes.rows if key[0] == Saga.kind and key not in self._rows), None)
+
+    def _has_expired(self, outcome: Row, at: datetime) -> bool:
+        """Whether the key is new again: never while a saga that began with it lives (H11)."""
+        saga = self._rows.get(outcome["saga"])
+        is_live = saga is not None and saga["status"] not in ENDED
+        return outcome["expires_at"] <= at and not is_live
 
     def _settle(self, settled: Sequence[Message], at: datetime) -> None:
         rows = []
@@ -279,6 +291,11 @@ class InMemoryDatabase:
             data = redacted_data(event["type"], event["schema_version"], event["data"])
             place = bisect.bisect_left(log, event["position"], key=_position)
             stream[index] = log[place] = {**event, "data": data}
+
+    def _redact_replies(self, tenant_id: UUID, saga_id: UUID) -> None:
+        for key, reply in self.late_replies.items():
+            if key[0] == tenant_id and reply.saga_id == saga_id:
+                self.late_replies[key] = replace(reply, reply=REDACTED)
 
     def close(self, changes: Changes) -> None:
         """Take back ticket and claim of a transaction that is rolled back (step 4)."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
-from adapters.memory.database import InMemoryDatabase
-from adapters.memory.transaction import Transaction
+from adapters.memory.database import InMemoryDatabase, Row
+from adapters.memory.transaction import Transaction, recorded_event
+from adapters.row_mapping.folded_rows import payment_row_of, saga_row_of
+from adapters.row_mapping.json_codec import redacted_data
 from adapters.row_mapping.orders import order_from_row, order_lines_to_rows, order_to_row
 from application.ports.outbox import NOBODY_REACTS
 from application.ports.purge import DeletedOrder
 from application.ports.unit_of_work import CommandContext
+from domain.event import Event
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
+from domain.payments.payment import Payment
+from domain.saga.progress import ENDED
+from domain.saga.saga import Saga
 
 ACTOR: Final = "purge"
 
@@ -62,7 +68,8 @@ class InMemoryPurge:
                 transaction.roll_back()
                 continue
             row = transaction.row(Order.kind, order_id)
-            if row is None or row["deleted_at"] != deleted_at or row["purged_at"] is not None:
+            is_due = row is not None and row["deleted_at"] == deleted_at and row["purged_at"] is None
+            if row is None or not is_due or not _holds_what_belongs_to(order_id, transaction):
                 transaction.roll_back()
                 continue
             self._transactions[order_id] = transaction
@@ -76,6 +83,9 @@ class InMemoryPurge:
         transaction.write_row(Order.kind, row, stored_version=order.stored_version)
         transaction.append(Order.kind, order.id, order.stored_version, order.pending_events)
         transaction.changes.redacted.append(order.id)
+        for kind, row_of in ((Payment.kind, payment_row_of), (Saga.kind, saga_row_of)):
+            for stored in _rows_of(kind, order.id, transaction):
+                _redact(kind, stored["id"], row_of, transaction)
 
     def drop_expired_keys(self, limit: int) -> int:
         """See the port."""
@@ -88,3 +98,31 @@ class InMemoryPurge:
     def _begin(self, tenant_id: UUID) -> Transaction:
         context = CommandContext(tenant_id=tenant_id, actor=ACTOR, correlation_id=ACTOR, causation_id=ACTOR)
         return Transaction(self._database, context, NOBODY_REACTS)
+
+
+def _rows_of(kind: str, order_id: UUID, transaction: Transaction) -> list[Row]:
+    column = "order_id" if kind == Payment.kind else "subject_id"
+    return transaction.rows_where(kind, lambda row: row[column] == order_id)
+
+
+def _holds_what_belongs_to(order_id: UUID, transaction: Transaction) -> bool:
+    """Whether the order's saga has ended and can't wake up before this ends; and nobody works on a payment."""
+    for kind in (Saga.kind, Payment.kind):
+        for row in _rows_of(kind, order_id, transaction):
+            if not transaction.try_lock((kind, transaction.context.tenant_id, row["id"])):
+                return False
+    return all(row["status"] in ENDED for row in _rows_of(Saga.kind, order_id, transaction))
+
+
+def _redact(
+    kind: str, id_: UUID, row_of: Callable[[UUID, list[Event]], dict[str, Any]], transaction: Transaction
+) -> None:
+    events = [
+        recorded_event(
+            {**stored, "data": redacted_data(stored["type"], stored["schema_version"], stored["data"])}
+        )
+        for stored in transaction.stream(id_)
+    ]
+    row = row_of(id_, [recorded.event for recorded in events])
+    transaction.write_row(kind, row, stored_version=row["version"])
+    transaction.changes.redacted.append(id_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 from uuid import UUID
@@ -11,9 +11,11 @@ from adapters.memory.database import InMemoryDatabase, Row
 from adapters.memory.message_lag import lag_of
 from adapters.memory.missing import missing
 from adapters.row_mapping.orders import order_from_row
+from adapters.row_mapping.payments import payment_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
 from application.ports.outbox import ConsumerLag
+from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -30,6 +32,7 @@ from domain.errors import DomainError, NotFound
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
+from domain.payments.payment import Payment
 
 Item = TypeVar("Item")
 
@@ -65,10 +68,24 @@ class InMemoryReadModels:
         self, order_id: UUID, *, after_version: int = 0, limit: int = PAGE_DEFAULT
     ) -> tuple[EventView, ...]:
         """See the port."""
-        rows = self._database.stream(self._tenant_id, order_id)
-        if not rows or rows[0]["stream_kind"] != Order.kind:
-            raise NotFound(kind=Order.kind, id=str(order_id))
+        rows = self._stream_of_order(order_id)
         return tuple(map(_event_view, rows[after_version : after_version + min(limit, PAGE_MAX)]))
+
+    def payment(self, payment_id: UUID) -> PaymentView:
+        """See the port."""
+        row = self._database.row((Payment.kind, self._tenant_id, payment_id))
+        if row is None:
+            raise NotFound(kind=Payment.kind, id=str(payment_id))
+        return PaymentView.of(payment_from_row(row))
+
+    def order_payments(self, order_id: UUID) -> tuple[PaymentView, ...]:
+        """See the port."""
+        self._stream_of_order(order_id)
+        rows = self._database.rows_where(
+            Payment.kind, self._tenant_id, lambda row: row["order_id"] == order_id
+        )
+        by_attempt = sorted(rows, key=lambda row: row["attempt"])
+        return tuple(PaymentView.of(payment_from_row(row)) for row in by_attempt)
 
     def product(self, sku: str) -> ProductView:
         """See the port."""
@@ -100,6 +117,12 @@ class InMemoryReadModels:
     def message_lag(self) -> tuple[ConsumerLag, ...]:
         """See the port."""
         return lag_of(self._database, lambda row: row["wake"].tenant_id == self._tenant_id)
+
+    def _stream_of_order(self, order_id: UUID) -> Sequence[Row]:
+        rows = self._database.stream(self._tenant_id, order_id)
+        if not rows or rows[0]["stream_kind"] != Order.kind:
+            raise NotFound(kind=Order.kind, id=str(order_id))
+        return rows
 
     def _missing_product(self, sku: str) -> DomainError:
         deleted = self._database.rows_where(

@@ -61,7 +61,7 @@ class FulfilOrder:
 
     def prepare(self, directive: Directive, saga: Saga, uow: UnitOfWork) -> _Call:
         """See SagaSteps."""
-        order = uow.orders.get(saga.subject_id)
+        order = _order_of(saga, uow)
         return _Call(
             order_id=order.id,
             amount=order.total,
@@ -102,9 +102,9 @@ class FulfilOrder:
         """See SagaSteps."""
         match directive.action, directive.step:
             case Action.DO, "reserve":
-                return _reserve(uow.orders.get(saga.subject_id), uow, at)
+                return _reserve(_order_of(saga, uow), uow, at)
             case Action.UNDO, "reserve":
-                for item in _stock_of(uow.orders.get(saga.subject_id), uow):
+                for item in _stock_of(_order_of(saga, uow), uow):
                     item.release(saga.subject_id, at=at)
                     uow.stock_items.save(item)
         return (
@@ -161,7 +161,7 @@ class _Case:
     @property
     def order(self) -> Order:
         if self._order is None:
-            self._order = self._uow.orders.get(self._saga.subject_id)
+            self._order = _order_of(self._saga, self._uow)
         return self._order
 
     def _payment(self, attempt: int, at: datetime) -> Payment:
@@ -185,6 +185,11 @@ class _Case:
         for item in _stock_of(self.order, self._uow):
             item.sell(self.order.id, at=at)
             self._uow.stock_items.save(item)
+
+
+def _order_of(saga: Saga, uow: UnitOfWork) -> Order:
+    """Deleted or purged as it may be: an effect that is found late is undone, and recorded, all the same (S9)."""
+    return uow.orders.get(saga.subject_id, with_deleted=True)
 
 
 def _reserve(order: Order, uow: UnitOfWork, at: datetime) -> Outcome:

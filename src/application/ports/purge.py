@@ -36,17 +36,22 @@ class PurgeUnitOfWork(Protocol):
     def deleted_orders(self, deleted_before: datetime, limit: int) -> Sequence[DeletedOrder]:
         """Up to `limit` orders that were deleted then or earlier and are not purged, oldest deletion first.
 
-        Left out are those that a reservation or an unsettled message refers to, and those that another transaction
-        works on; the others are locked to the end.
+        Left out are those that a reservation, an unsettled message or a saga that has not ended refers to, and those
+        that another transaction works on, be it on the order or its saga; the others are locked to the end, and their
+        sagas with them, so that none wakes up before.
         """
         ...
 
     def replace(self, deleted: DeletedOrder) -> None:
-        """Store the purged order, and redact its stored events and lines in place by `Event.personal`."""
+        """Store the purged order, and redact its lines and stored events in place by `Event.personal`.
+
+        So are the events of its payments and of its saga; their rows are then what the redacted events make of them,
+        at the same version. Of late replies to the saga no text is left. Raises StaleObjectError.
+        """
         ...
 
     def drop_expired_keys(self, limit: int) -> int:
-        """Remove up to `limit` request keys that have expired; how many (H11)."""
+        """Remove up to `limit` request keys that have expired, as `UnitOfWork.once` says; how many (H11)."""
         ...
 
     def drop_settled_messages(self, limit: int) -> int:

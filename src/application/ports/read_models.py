@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from application.ports.outbox import ConsumerLag
+from application.ports.payment_view import PaymentView
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order, OrderStatus
@@ -196,7 +197,8 @@ class OrderFilter:
 
 class ReadModels(Protocol):
     """A context manager over the views of one tenant; reads only, never locks, shows no deleted row unless
-    `deleted` asks for it. The events of an order are history and stay readable after its deletion.
+    `deleted` asks for it. The events of an order are history, its payments are on the books: both stay readable
+    after its deletion.
 
     Lists are newest first, by (created_at, id). Walking all pages returns each row that existed at the start
     exactly once, whatever is added meanwhile, and the last page costs what the first does (A3).
@@ -223,6 +225,14 @@ class ReadModels(Protocol):
         self, order_id: UUID, *, after_version: int = 0, limit: int = PAGE_DEFAULT
     ) -> tuple[EventView, ...]:
         """Up to `limit` (at most PAGE_MAX) events of the order above `after_version`, oldest first. Raises NotFound."""
+        ...
+
+    def payment(self, payment_id: UUID) -> PaymentView:
+        """Raises NotFound."""
+        ...
+
+    def order_payments(self, order_id: UUID) -> tuple[PaymentView, ...]:
+        """All of them, by their attempt; there are at most ATTEMPTS_MAX. Raises NotFound for the order."""
         ...
 
     def product(self, sku: str) -> ProductView:

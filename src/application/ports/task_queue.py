@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from application.ports.outbox import Wake
+from application.ports.sagas import SAGA_WAKE
 from domain.errors import DomainError
+
+
+class Lane(StrEnum):
+    """What is worked off by threads of its own, so that a slow receiver of the one kind holds up none of the other.
+
+    A bulkhead: M. Nygard, Release It!, 2018, chapter 5.
+    """
+
+    MESSAGES = "messages"
+    SAGAS = "sagas"
+
+
+def lane_of(wake: Wake) -> Lane:
+    """Sagas wait for the payment gateway, messages for whoever is told."""
+    return Lane.SAGAS if wake.consumer == SAGA_WAKE else Lane.MESSAGES
 
 
 class QueueUnavailable(DomainError):

@@ -82,7 +82,8 @@ class UnitOfWork(Protocol):
         """Claim the request's key for this transaction, or give the outcome that is stored under it.
 
         To be called first. None: the key is claimed, and `settle` must follow. Otherwise nothing may be written.
-        Keys belong to (tenant, actor). A key past its expiry is new. A claim ends with the transaction, however
+        Keys belong to (tenant, actor). A key past its expiry is new, but for one whose transaction started a saga that
+        has not ended (H11). A claim ends with the transaction, however
         that ends; an attempt that outlives its lease can't commit (H10).
         Raises RequestInProgress at once, without waiting, while another transaction holds the key (H4);
         KeyReused if the stored request has another fingerprint (H3).

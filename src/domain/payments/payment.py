@@ -22,6 +22,8 @@ from domain.payments.events import (
 )
 
 DECLINE_REASON_LENGTH_MAX: Final = 200
+ATTEMPTS_MAX: Final = 50
+"""Tries to pay for one order."""
 
 
 class PaymentStatus(StrEnum):
@@ -49,6 +51,10 @@ class RefundTooLarge(RuleViolation):
     """At most {refundable_minor} minor units of this payment can be given back."""
 
 
+class TooManyPaymentTries(RuleViolation):
+    """{attempts_max} tries to pay for this order were declined; it can only be cancelled."""
+
+
 class Payment(Aggregate):
     """The money of one attempt. What the gateway's ledger says and what this says are the same (M1)."""
 
@@ -68,9 +74,11 @@ class Payment(Aggregate):
     def request(
         cls, *, id: UUID, order_id: UUID, attempt: int, amount: Money, method: str, at: datetime
     ) -> Payment:
-        """Ask for an amount above zero. Raises InvalidInput."""
+        """Ask for an amount above zero. Raises InvalidInput, TooManyPaymentTries."""
         if amount.minor == 0:
             raise InvalidInput(field="amount", problem="must be above 0; nothing is paid for a free order")
+        if attempt > ATTEMPTS_MAX:
+            raise TooManyPaymentTries(attempts_max=ATTEMPTS_MAX)
         payment = cls(id)
         payment._record(
             PaymentRequested(
@@ -83,6 +91,11 @@ class Payment(Aggregate):
             )
         )
         return payment
+
+    @property
+    def refunded(self) -> Money:
+        """What was given back."""
+        return Money(self.refunded_minor, self.amount.currency)
 
     @property
     def refundable(self) -> Money:

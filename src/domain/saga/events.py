@@ -44,7 +44,12 @@ class SagaStepRefused(Event):
 @event("saga.step_put_off")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaStepPutOff(Event):
-    """A try failed, or gave no clear answer; the next one is due at `due_at`. `direction`: "do" or "undo"."""
+    """A try failed, or gave no clear answer; the next one is due at `due_at`. `direction`: "do" or "undo".
+
+    `error` may quote what was asked.
+    """
+
+    personal: ClassVar = MappingProxyType({"error": REDACTED})
 
     step: str
     attempt: int
@@ -58,6 +63,8 @@ class SagaStepPutOff(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaStepParked(Event):
     """No further try is made until an operator decides."""
+
+    personal: ClassVar = MappingProxyType({"error": REDACTED})
 
     step: str
     attempt: int
@@ -108,6 +115,8 @@ class SagaEffectFound(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SagaRepaired(Event):
     """An operator let a parked step be tried again ("retry"), or take it as done or undone ("skip")."""
+
+    personal: ClassVar = MappingProxyType({"reason": REDACTED})
 
     step: str
     direction: str

@@ -81,6 +81,7 @@ RULES: Final[dict[str, Meta]] = {
     "AmendOrder.note": _text("Anything; null or left out: as it is.", NOTE_LENGTH_MAX, length_min=0),
     "AmendOrder.address": _text("Where to; null or left out: as it is.", ADDRESS_LENGTH_MAX, length_min=0),
     "CancelOrder.reason": _text("Why.", CANCEL_REASON_LENGTH_MAX),
+    "PayAgain.payment_method": _text("The payment provider's token.", PAYMENT_METHOD_LENGTH_MAX),
     "ReturnOrderLines.lines": Meta(min_length=1, max_length=LINES_MAX, description="What came back."),
     "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
     "ReturnOrderLine.sku": _SKU,
@@ -101,6 +102,7 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
         },
     ),
     "AmendOrder": ({"note": "ring twice", "address": "1 Canal Street"},),
+    "PayAgain": ({"payment_method": "tok_visa"},),
     "ReturnOrderLines": ({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
 }

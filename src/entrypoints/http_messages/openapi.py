@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from application.ports.outbox import ConsumerLag, DeadLetter
+from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
 from application.ports.readiness import CheckResult
 from domain.errors import DomainError
@@ -71,6 +72,7 @@ def openapi_document() -> Node:
         "tags": [
             {"name": "orders"},
             {"name": "customers"},
+            {"name": "payments"},
             {"name": "products"},
             {"name": "ops"},
             {"name": "operators"},
@@ -161,7 +163,7 @@ def _refusal(status: HTTPStatus, errors: list[type[DomainError]], *, replays: bo
 
 def _schemas() -> Node:
     structs = [operation.body.struct for operation in OPERATIONS if operation.body is not None]
-    views = [OrderAnswer, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
+    views = [OrderAnswer, PaymentView, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
     )
@@ -271,6 +273,9 @@ _PARAMETERS: Final = {
     ),
     "order_id": _parameter(
         "order_id", "path", "The order's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "payment_id": _parameter(
+        "payment_id", "path", "The payment's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "customer_ref": _parameter(
         "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",

@@ -22,6 +22,7 @@ from entrypoints.http_messages.order_operations import (
     RETURN_ORDER_LINES,
     SHIP_ORDER,
 )
+from entrypoints.http_messages.payment_operations import LIST_ORDER_PAYMENTS, PAY_AGAIN, READ_PAYMENT
 from entrypoints.http_messages.product_operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
@@ -39,5 +40,6 @@ OPERATIONS: Final = (
     READ_STOCK, RECEIVE_STOCK, ADJUST_STOCK,
     LIST_ORDERS, PLACE_ORDER, READ_ORDER, AMEND_ORDER, CANCEL_ORDER, SHIP_ORDER, DELIVER_ORDER,
     RETURN_ORDER_LINES, DELETE_ORDER, RESTORE_ORDER, LIST_ORDER_EVENTS, LIST_CUSTOMER_ORDERS,
+    PAY_AGAIN, LIST_ORDER_PAYMENTS, READ_PAYMENT,
     READ_LAG, LIST_DEAD_LETTERS, REPLAY_DEAD_LETTER,
 )  # fmt: skip

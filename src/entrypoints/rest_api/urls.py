@@ -10,7 +10,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import metrics, operators, ops, orders, products
+from entrypoints.rest_api import metrics, operators, ops, orders, payments, products
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -33,6 +33,8 @@ urlpatterns: Final = [
     path("v1/orders/<str:order_id>/returns", orders.OrderReturns.as_view()),
     path("v1/orders/<str:order_id>/restore", orders.OrderRestoration.as_view()),
     path("v1/orders/<str:order_id>/events", orders.OrderEvents.as_view()),
+    path("v1/orders/<str:order_id>/payments", payments.OrderPayments.as_view()),
+    path("v1/payments/<str:payment_id>", payments.OnePayment.as_view()),
     path("v1/customers/<text:customer_ref>/orders", orders.CustomerOrders.as_view()),
     path("v1/products", products.Products.as_view()),
     path("v1/products/<str:sku>", products.OneProduct.as_view()),

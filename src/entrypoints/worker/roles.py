@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
+from application.ports.task_queue import Lane
 from application.upkeep.run_due_job import RunDueJobHandler
 from entrypoints.container import Container
 from entrypoints.worker.jobs import jobs_of
@@ -32,13 +33,14 @@ def run_relay(container: Container, stop: threading.Event) -> None:
 
 def run_worker(container: Container, stop: threading.Event) -> None:
     """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
-    handle, threads = container.handle_wake().handle, container.settings().worker_threads
-    if container.settings().broker_url:
+    settings, handle = container.settings(), container.handle_wake().handle
+    threads = {Lane.MESSAGES: settings.worker_threads, Lane.SAGAS: settings.saga_threads}
+    if settings.broker_url:
         queue = container.task_queue()
-        worker = container.worker_of(queue, handle, threads=threads)
-        worker.start()
+        workers = container.workers_of(queue, handle, threads=threads)
+        workers.start()
         stop.wait()
-        worker.stop(timeout=WORKER_STOP_MS)
+        workers.stop(timeout_ms=WORKER_STOP_MS)
         queue.close()
         return
     own_queue = container.thread_queue(handle, threads=threads)

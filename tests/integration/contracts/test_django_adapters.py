@@ -38,6 +38,7 @@ from unit.contracts.outbox_views_contract import OutboxViewsContract
 from unit.contracts.payment_repository_contract import PaymentRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
+from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.schedules_contract import SchedulesContract
@@ -170,6 +171,16 @@ class TestPurge(DjangoBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database_urls: object) -> OpenPurge:
         return DjangoPurge
+
+
+class TestPurgeOfSagas(DjangoBinding, PurgeOfSagasContract):
+    @pytest.fixture
+    def open_purge(self, database_urls: object) -> OpenPurge:
+        return DjangoPurge
+
+    @pytest.fixture
+    def late_replies(self, database_urls: object) -> LateReplies:
+        return DjangoLateReplies()
 
 
 class TestPaymentRepository(DjangoBinding, PaymentRepositoryContract): ...

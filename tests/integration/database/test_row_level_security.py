@@ -127,7 +127,11 @@ class TestAnotherTenantsRows:
 
     def test_cannot_be_added_by_the_functions_either(self, app: Connection, theirs: Shop) -> None:
         with pytest.raises(errors.InsufficientPrivilege, match="row-level security"):
-            run(app, "SELECT settle_request(%s, 'eve', 'key', '\\x00', '1 day', '1')", str(theirs.tenant_id))
+            run(
+                app,
+                "SELECT settle_request(%s, 'eve', 'key', '\\x00', '1 day', '1', NULL)",
+                str(theirs.tenant_id),
+            )
 
     @pytest.mark.parametrize("table", ["product", "stock_item", "customer_order", "idempotency_record"])
     def test_are_not_reached_by_moving_a_row_to_another_tenant(

@@ -24,6 +24,7 @@ from application.orders.acknowledge_order import TRY_AGAIN_AFTER
 from application.orders.place_order import PlaceOrder, PlaceOrderLine
 from application.ports.outbox import Wake
 from application.ports.read_models import OrderView
+from application.ports.task_queue import Lane
 from application.subscriptions import ORDER_EMAIL
 from builders import a_context, a_product
 from domain.inventory.product import Product
@@ -220,7 +221,7 @@ def test_relay_and_worker_bring_every_mail_by_themselves(
         customer.drain.handle(wake)
         release_thread()
 
-    queue = ThreadQueue(handle, threads=4)
+    queue = ThreadQueue(handle, threads=dict.fromkeys(Lane, 4))
     backlog = DjangoBacklog()
     relay = RelayHandler(backlog, queue)
     while relay.handle():

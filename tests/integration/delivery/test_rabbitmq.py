@@ -14,12 +14,15 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from adapters.dramatiq_queue.over_rabbitmq import WAKE_LASTS_MS, RabbitmqCheck, queue_over_rabbitmq
-from adapters.dramatiq_queue.queue import QUEUE, DramatiqQueue
+from adapters.dramatiq_queue.queue import QUEUES as QUEUE_OF
+from adapters.dramatiq_queue.queue import DramatiqQueue
 from application.ports.outbox import Wake
+from application.ports.task_queue import Lane
 from integration.delivery.test_workers import KEYS, Delivery
 from integration.delivery.test_workers import delivery as delivery
 
 URL: Final = os.environ.get("HOLDWATER_TEST_AMQP_URL", "")
+QUEUE: Final = QUEUE_OF[Lane.MESSAGES]
 QUEUES: Final = (QUEUE, f"{QUEUE}.DQ", f"{QUEUE}.XQ")
 WAIT_S_MAX: Final = 30
 

@@ -10,8 +10,9 @@ from dramatiq.brokers.redis import RedisBroker
 
 from adapters.dramatiq_queue.over_rabbitmq import WAKE_LASTS_MS, RabbitmqCheck, bounded
 from adapters.dramatiq_queue.over_redis import RedisMarks
-from adapters.dramatiq_queue.queue import QUEUE, DramatiqQueue, NoMarks
+from adapters.dramatiq_queue.queue import QUEUES, DramatiqQueue, NoMarks
 from application.ports.outbox import WAKE_AGAIN_AFTER_S
+from application.ports.task_queue import Lane
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -33,7 +34,7 @@ class TestTheBroker:
         queue = queue_at(url)
         assert type(queue.broker) is RedisBroker
         assert type(queue._marks) is RedisMarks
-        assert queue.broker.get_declared_queues() == {QUEUE}
+        assert queue.broker.get_declared_queues() == set(QUEUES.values())
 
     @pytest.mark.promise("X1")
     @pytest.mark.parametrize("url", ["amqp://u:p@h:1/v", "amqps://u:p@h/v"])
@@ -42,7 +43,7 @@ class TestTheBroker:
         assert isinstance(queue.broker, RabbitmqBroker)
         assert queue.broker.confirm_delivery
         assert type(queue._marks) is NoMarks
-        assert queue.broker.get_declared_queues() == {QUEUE}
+        assert queue.broker.get_declared_queues() == set(QUEUES.values())
         assert [type(each).__name__ for each in queue.broker.middleware] == [
             "ShutdownNotifications",
             "_KeepsHouse",
@@ -52,7 +53,7 @@ class TestTheBroker:
     def test_drops_wakes_of_rabbitmq_that_grow_old(self) -> None:
         broker = queue_at("amqp://h").broker
         assert isinstance(broker, RabbitmqBroker)
-        assert broker._build_queue_arguments(QUEUE) == {"x-message-ttl": WAKE_LASTS_MS}
+        assert broker._build_queue_arguments(QUEUES[Lane.MESSAGES]) == {"x-message-ttl": WAKE_LASTS_MS}
         assert WAKE_LASTS_MS == 2 * 1_000 * WAKE_AGAIN_AFTER_S
 
 

@@ -20,14 +20,14 @@ from adapters.django_orm.outbox import DjangoBacklog, DjangoMessageClaims
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.dramatiq_queue.over_rabbitmq import RabbitmqCheck, queue_over_rabbitmq
 from adapters.dramatiq_queue.over_redis import queue_over_redis
-from adapters.dramatiq_queue.queue import DramatiqQueue, worker_of
+from adapters.dramatiq_queue.queue import DramatiqQueue, workers_of
 from adapters.embedded.stack import EmbeddedStack
 from adapters.thread_queue import ThreadQueue
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import Message, Subscriptions
-from application.ports.task_queue import QueueUnavailable, TaskQueue
+from application.ports.task_queue import Lane, QueueUnavailable, TaskQueue
 from application.ports.unit_of_work import UnitOfWork
 from builders import NOON, a_context, a_product
 from domain.inventory.events import ProductCreated, ProductRenamed
@@ -75,7 +75,7 @@ class Delivery:
     ) -> Iterator[None]:
         """Relays in threads, Dramatiq workers with two threads each."""
         queues = [new_queue(release_thread=self.release_thread) for _ in range(workers)]
-        started = [worker_of(queue, self.drain.handle, threads=2) for queue in queues]
+        started = [workers_of(queue, self.drain.handle, threads=dict.fromkeys(Lane, 2)) for queue in queues]
         for worker in started:
             worker.start()
         relay_queues = [new_queue() for _ in range(relays)]
@@ -84,7 +84,7 @@ class Delivery:
                 yield
         finally:
             for worker in started:
-                worker.stop(timeout=10_000)
+                worker.stop(timeout_ms=10_000)
             for queue in (*queues, *relay_queues):
                 queue.close()
 
@@ -228,7 +228,7 @@ def test_without_a_broker_threads_of_the_process_do_the_work(delivery: Delivery)
         delivery.drain.handle(wake)  # type: ignore[arg-type]
         delivery.release_thread()
 
-    queue = ThreadQueue(handle, threads=4)
+    queue = ThreadQueue(handle, threads=dict.fromkeys(Lane, 4))
     with delivery.relaying([queue]):
         products = [delivery.a_product() for _ in range(20)]
         delivery.wait_for(products)

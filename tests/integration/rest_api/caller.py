@@ -17,6 +17,7 @@ from entrypoints.http_messages.order_operations import (
     RETURN_ORDER_LINES,
     SHIP_ORDER,
 )
+from entrypoints.http_messages.payment_operations import PAY_AGAIN
 from entrypoints.http_messages.product_operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
@@ -41,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     PLACE_ORDER.id: ORDER,
     AMEND_ORDER.id: {"note": "ring twice"},
     CANCEL_ORDER.id: {"reason": "a mistake"},
+    PAY_AGAIN.id: {"payment_method": "tok_visa"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
@@ -60,6 +62,8 @@ class Caller:
     product: Answer
     message_id: str
     """A dead letter's, where the operation needs one."""
+    payment_id: str
+    """The same for a payment's."""
     order_version: int = 1
     is_ready: bool = False
 
@@ -82,12 +86,13 @@ class Caller:
     def __call__(
         self, operation: Operation, *, client: CheckedClient | None = None, **changes: Any
     ) -> Answer:
-        """`sku`, `order_id`, `message_id`, `query`, `raw` and headers may be changed; a header of None is left out."""
+        """Names of the address, `query`, `raw` and headers may be changed; a header of None is left out."""
         tag = self.tag(operation)
         path = operation.path.format(
             sku=changes.pop("sku", "TEA-1"),
             order_id=changes.pop("order_id", self.order_id),
             message_id=changes.pop("message_id", self.message_id),
+            payment_id=changes.pop("payment_id", self.payment_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}

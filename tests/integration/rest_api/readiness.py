@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from adapters.system_clock import new_id
+from application.orders.fulfil_order import follow_fulfilment
 from application.ports.outbox import Wake
 from builders import a_context, a_product
 from domain.inventory.events import ProductCreated
+from domain.orders.fulfilment import AUTHORISE, ORDER_FULFILMENT
+from domain.saga.outcome import StepRefused
+from domain.saga.progress import Direction
+from domain.saga.saga import Saga
 from entrypoints.container import Container
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.order_operations import DELETE_ORDER, RESTORE_ORDER
@@ -26,6 +32,19 @@ def parked_message(container: Container, tenant_id: UUID, consumer: str = MAILER
     assert message is not None
     container.message_claims().park(message, error="nobody answers")
     return message.id
+
+
+def declined_payment(container: Container, tenant_id: UUID, order_id: UUID) -> UUID:
+    """The id of the payment of an order that waits for a further try, as its saga does."""
+    at = container.now()()
+    saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=order_id, at=at)
+    saga.hear(AUTHORISE, 1, Direction.DO, StepRefused("insufficient_funds"), at=at, jitter=0)
+    with container.unit_of_work(a_context(tenant_id=tenant_id)) as uow:
+        follow_fulfilment(saga.pending_events, saga, uow, new_id)
+        uow.sagas.save(saga)
+        uow.flush()
+        (payment,) = uow.payments.of_order(order_id)
+    return payment.id
 
 
 def made_ready(

@@ -12,6 +12,13 @@ from entrypoints.http_messages.operations import OPERATIONS
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
 
+ITS_RESTORATION_AND_ITS_HISTORY = {
+    "restoreProduct",
+    "restoreOrder",
+    "listOrderEvents",
+    "listOrderPayments",
+}
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -126,13 +133,14 @@ class TestADeletedThing:
             "adjustStock": {"delta": 1, "reason": "r"},
             "amendOrder": {"note": "n"},
             "cancelOrder": {"reason": "r"},
+            "payAgain": {"payment_method": "tok_visa"},
             "returnOrderLines": {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "r"},
         }
         gone, seen = thing.deleted(), []
         kind = thing.path.split("/")[2]
         for operation in OPERATIONS:
             is_its_own = operation.path.startswith(f"/v1/{kind}/{{")
-            if not is_its_own or operation.id in {"restoreProduct", "restoreOrder", "listOrderEvents"}:
+            if not is_its_own or operation.id in ITS_RESTORATION_AND_ITS_HISTORY:
                 continue
             path = thing.path + operation.path.partition("}")[2]
             body = bodies.get(operation.id)

@@ -20,10 +20,11 @@ from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.order_operations import PLACE_ORDER
+from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import parked_message
+from integration.rest_api.readiness import declined_payment, parked_message
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 every_change = pytest.mark.parametrize(
@@ -37,7 +38,11 @@ every_versioned = pytest.mark.parametrize(
 )
 on_one_thing = pytest.mark.parametrize(
     "operation",
-    [one for one in OPERATIONS if {"{sku}", "{order_id}", "{message_id}"} & set(one.path.split("/"))],
+    [
+        one
+        for one in OPERATIONS
+        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}"} & set(one.path.split("/"))
+    ],
     ids=lambda operation: operation.id,
 )
 
@@ -58,7 +63,10 @@ def call(
     letter = NOBODYS_ID
     if operation is REPLAY_DEAD_LETTER:
         letter = str(parked_message(container, principal.tenant_id))
-    return Caller(api, placed, tea, letter, 1 + len(steps))
+    payment = NOBODYS_ID
+    if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
+        payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
+    return Caller(api, placed, tea, letter, payment, 1 + len(steps))
 
 
 class GivenUp(Exception):
@@ -116,13 +124,15 @@ class TestEveryOperation:
     @on_one_thing
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
-        answer = call(operation, sku=odd, order_id=odd, message_id=odd)
+        answer = call(operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd)
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
 
     @on_one_thing
     def test_answers_404_for_what_nobody_has(self, call: Caller, operation: Operation) -> None:
-        answer = call(operation, sku="NONE", order_id=NOBODYS_ID, message_id=NOBODYS_ID)
+        answer = call(
+            operation, sku="NONE", order_id=NOBODYS_ID, message_id=NOBODYS_ID, payment_id=NOBODYS_ID
+        )
         assert answer.code == "not-found"
 
     @every_operation
@@ -145,7 +155,11 @@ class TestEveryOperation:
     @pytest.mark.promise("A2")
     def test_says_which_methods_there_are(self, call: Caller, operation: Operation) -> None:
         path = operation.path.format(
-            sku="TEA-1", order_id=NOBODYS_ID, customer_ref="c-17", message_id=NOBODYS_ID
+            sku="TEA-1",
+            order_id=NOBODYS_ID,
+            customer_ref="c-17",
+            message_id=NOBODYS_ID,
+            payment_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
         for method in {"DELETE", "PUT", "OPTIONS", "TRACE", "BREW"} - taken:

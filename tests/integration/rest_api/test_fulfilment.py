@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from application.ports.task_queue import Lane
 from entrypoints.container import Container
 from entrypoints.rest_api import wiring
 from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
@@ -28,7 +29,7 @@ def work(container: Container) -> Callable[[], None]:
     """Lets relay and worker do what is due."""
 
     def do_round() -> None:
-        queue = container.thread_queue(container.handle_wake().handle, threads=1)
+        queue = container.thread_queue(container.handle_wake().handle, threads=dict.fromkeys(Lane, 1))
         container.relay(queue=queue).handle()
         queue.close(cancel=False)
 
@@ -97,3 +98,33 @@ def test_a_cancellation_after_the_pivot_is_refused_with_the_reason(
         idempotency_key="cancel",
     )
     assert (answer.status, answer.code) == (409, "past-the-pivot")
+
+
+@pytest.mark.promise("H2", "L2")
+def test_a_declined_order_is_paid_by_a_further_try(
+    api: CheckedClient, stocked: Answer, work: Callable[[], None]
+) -> None:
+    placed = order_paid_by(api, "tok_declined")
+    address = placed.headers["Location"]
+    early = api.post(f"{address}/payments", {"payment_method": "tok_visa"}, idempotency_key="early")
+    assert (early.status, early.code) == (422, "order-status-forbids")
+    work()
+    tries = [
+        api.post(f"{address}/payments", {"payment_method": "tok_visa"}, idempotency_key="pay")
+        for _ in range(2)
+    ]
+    assert [answer.json for answer in tries] == [tries[0].json] * 2
+    assert tries[0].json["status"] == "requested"
+    assert "Idempotent-Replayed" in tries[1].headers
+    work()
+    payment = api.get(tries[0].headers["Location"])
+    assert (payment.json["status"], payment.json["amount"], payment.json["refunded"]) == (
+        "captured",
+        "8.40",
+        "0.00",
+    )
+    assert payment.headers["ETag"] == f'"{payment.json["id"]}-3"'
+    first, second = api.get(f"{address}/payments").json["items"]
+    assert (first["status"], first["decline_reason"]) == ("declined", "declined")
+    assert second == payment.json
+    assert api.get(address).json["status"] == "confirmed"

@@ -29,6 +29,8 @@ from domain.aggregate import Aggregate
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
+from domain.payments.payment import Payment
+from domain.saga.saga import Saga
 from unit.contracts.threads import HeldTransaction, RolledBackOnPurpose, Threads
 
 
@@ -98,6 +100,10 @@ def save_in(uow: UnitOfWork, *aggregates: Aggregate) -> None:
                 uow.products.save(aggregate)
             case StockItem():
                 uow.stock_items.save(aggregate)
+            case Payment():
+                uow.payments.save(aggregate)
+            case Saga():
+                uow.sagas.save(aggregate)
             case _:
                 raise TypeError(f"no repository keeps {type(aggregate).__name__}")
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from adapters.system_clock import new_id
+from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
     PAGE_MAX,
     EventView,
@@ -26,6 +27,7 @@ from application.ports.unit_of_work import UnitOfWork
 from builders import NOON, a_product, after_noon, an_order, stock_of
 from domain.errors import NotFound
 from domain.orders.order import Order, OrderStatus
+from domain.payments.payment import Payment
 from domain.retention import Deletion
 from unit.contracts.binding import Store, StoreBinding
 from unit.contracts.threads import HeldTransaction
@@ -64,6 +66,34 @@ class ReadModelsContract(StoreBinding):
                 return question(read_models)
 
         return ask
+
+    def test_show_the_payments_of_an_order_by_their_attempt_also_when_it_is_deleted(
+        self, store: Store, look
+    ) -> None:
+        order = an_order().with_line(store.a_stored_product()).cancelled()
+        first, second = (
+            Payment.request(
+                id=new_id(), order_id=order.id, attempt=attempt, amount=order.total, method="tok", at=NOON
+            )
+            for attempt in (1, 2)
+        )
+        with pytest.raises(NotFound):
+            look(lambda views: views.order_payments(order.id))
+        with store.transaction() as uow:
+            uow.orders.save(order)
+        assert look(lambda views: views.order_payments(order.id)) == ()
+        first.decline("insufficient_funds", at=after_noon(1))
+        with store.transaction() as uow:
+            uow.payments.save(second)
+            uow.payments.save(first)
+            deleted = uow.orders.get(order.id)
+            deleted.delete(Deletion(new_id(), "alice", "", after_noon(5)))
+            uow.orders.save(deleted)
+        views = (PaymentView.of(first), PaymentView.of(second))
+        assert look(lambda views: views.order_payments(order.id)) == views
+        assert [look(lambda read, of=view.id: read.payment(of)) for view in views] == list(views)
+        with pytest.raises(NotFound):
+            look(lambda views: views.payment(order.id))
 
     def test_show_an_order_in_every_state_as_its_aggregate_does(self, store: Store, look) -> None:
         wanted = (

@@ -44,6 +44,7 @@ from unit.contracts.payment_gateway_contract import PaymentGatewayContract, Purc
 from unit.contracts.payment_repository_contract import PaymentRepositoryContract
 from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
+from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.saga_contract import SagaContract
@@ -163,6 +164,16 @@ class TestPurge(MemoryBinding, PurgeContract):
     @pytest.fixture
     def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
         return functools.partial(InMemoryPurge, database=database)
+
+
+class TestPurgeOfSagas(MemoryBinding, PurgeOfSagasContract):
+    @pytest.fixture
+    def open_purge(self, database: InMemoryDatabase) -> OpenPurge:
+        return functools.partial(InMemoryPurge, database=database)
+
+    @pytest.fixture
+    def late_replies(self, database: InMemoryDatabase) -> LateReplies:
+        return InMemoryLateReplies(database)
 
 
 class TestPaymentRepository(MemoryBinding, PaymentRepositoryContract): ...

@@ -40,6 +40,7 @@ CODES = """
     orders.order.ReturnTooLarge return-too-large
     payments.payment.PaymentStatusForbids payment-status-forbids
     payments.payment.RefundTooLarge refund-too-large
+    payments.payment.TooManyPaymentTries too-many-payment-tries
     saga.saga.PastThePivot past-the-pivot
     saga.saga.SagaEnded saga-ended
     saga.saga.SagaNotWaiting saga-not-waiting
@@ -158,6 +159,7 @@ class TestARefusalForGood:
             "stock-limit-reached",
             "tenant-name-taken",
             "token-not-active",
+            "too-many-payment-tries",
             "unknown-sku",
         }
         assert not StaleObjectError.final

@@ -82,10 +82,9 @@ SAYS_NOTHING_OF_A_PERSON = {
     "sku", "name", "currency", "order.deleted.actor", "product.deleted.actor", "stock.deleted.actor",
     # Why an operator moved stock, or deleted a product: about goods.
     "stock.adjusted.reason",
-    # Steps are of the definition, results are the gateway's numbers, errors and refusals its words; operators repair.
-    "definition", "step", "direction", "how", "operator", "result", "error",
-    "saga.step_refused.reason", "saga.repaired.reason",
-    # The gateway's words and numbers.
+    # Steps are of the definition, results are the gateway's numbers, refusals its codes; operators repair.
+    "definition", "step", "direction", "how", "operator", "result", "saga.step_refused.reason",
+    # The gateway's codes and numbers.
     "gateway_id", "payment.declined.reason", "order.payment_declined.reason",
 }  # fmt: skip
 """Texts of events that a purge leaves: what is sold, and which operator acted."""

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ("tenant_id", models.UUIDField()),
                 ("created_at", models.DateTimeField()),
                 ("outcome", models.JSONField()),
+                ("saga_id", models.UUIDField(null=True)),
             ],
             options={
                 "db_table": "idempotency_record",

@@ -38,7 +38,7 @@ _APP_RIGHTS: Final = {
     f"UPDATE (version, status, payment_method, note, address, cancel_reason, updated_at, {_DELETION})",
     "order_line": f"SELECT, INSERT, UPDATE (returned, {_DELETION})",
     "event": "SELECT, INSERT",
-    "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, created_at, expires_at)",
+    "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, saga_id, created_at, expires_at)",
     "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, failures, error, parked_at, settled_at)",
     "payment": "SELECT, INSERT, UPDATE (version, status, gateway_id, decline_reason, refunded_minor, updated_at)",
     "saga": "SELECT, INSERT, UPDATE "
@@ -69,6 +69,9 @@ _PURGE_RIGHTS: Final = {
     "order_line": "SELECT, UPDATE (deletion_reason)",
     "stock_reservation": "SELECT",
     "event": "SELECT, INSERT, UPDATE (data)",
+    "payment": "SELECT (tenant_id, id, order_id, version), UPDATE (method)",
+    "saga": "SELECT (tenant_id, id, subject_id, status, version), UPDATE (reason, steps)",
+    "late_reply": "SELECT (tenant_id, saga_id), UPDATE (reply)",
     "idempotency_record": "SELECT, DELETE",
     "message": "SELECT, DELETE",
     "django_migrations": "SELECT",
@@ -78,16 +81,48 @@ _PURGE_RIGHTS: Final = {
 _OWN_ROWS: Final = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
 
 _DELETED: Final = "deleted_at IS NOT NULL"
+
+
+def _of_a_deleted_order(table: str, column: str) -> str:
+    """Whether the column names a deleted order."""
+    return (
+        f"EXISTS (SELECT 1 FROM customer_order o WHERE o.tenant_id = {table}.tenant_id"  # noqa: S608 - constants
+        f" AND o.id = {table}.{column} AND o.{_DELETED})"
+    )
+
+
+def _of_its_saga(table: str, column: str) -> str:
+    """Whether the column names the saga of a deleted order."""
+    return (
+        f"EXISTS (SELECT 1 FROM saga s WHERE s.tenant_id = {table}.tenant_id AND s.id = {table}.{column}"  # noqa: S608
+        f" AND {_of_a_deleted_order('s', 'subject_id')})"
+    )
+
+
+def _of_its_payment(table: str, column: str) -> str:
+    """Whether the column names a payment of a deleted order; the purge sees no other."""
+    return (
+        f"EXISTS (SELECT 1 FROM payment p WHERE p.tenant_id = {table}.tenant_id AND p.id = {table}.{column})"  # noqa: S608
+    )
+
+
+_CHANGED_SAGAS: Final = _of_a_deleted_order("saga", "subject_id")
 _PURGE_ROWS: Final = {
     "customer_order": _DELETED,
     "order_line": _DELETED,
     "stock_reservation": "true",
-    "event": "EXISTS (SELECT 1 FROM customer_order o"
-    " WHERE o.tenant_id = event.tenant_id AND o.id = event.stream_id AND o.deleted_at IS NOT NULL)",
+    "event": " OR ".join(
+        belongs("event", "stream_id") for belongs in (_of_a_deleted_order, _of_its_saga, _of_its_payment)
+    ),
+    "payment": _of_a_deleted_order("payment", "order_id"),
+    "late_reply": _of_its_saga("late_reply", "saga_id"),
     "idempotency_record": "expires_at <= clock_timestamp()",
     "message": "true",
 }
-"""What the purge may see and change, of all tenants: deleted orders, their events, keys that have run out."""
+"""What the purge may see and change, of all tenants: deleted orders with what belongs to them, keys that have run out.
+
+It sees each saga as well, for none that lives may lose its order or its key; it changes those of deleted orders.
+"""
 
 FOR_EVERYBODY: Final = "\n".join(
     (
@@ -139,6 +174,9 @@ FOR_ROLE: Final = {
         (
             f"GRANT USAGE ON SCHEMA public TO {PURGE_ROLE};",
             *(_policy(table, PURGE_ROLE, rows, writes=True) for table, rows in _PURGE_ROWS.items()),
+            _policy("saga", PURGE_ROLE, "true", writes=False),
+            f"DROP POLICY IF EXISTS {PURGE_ROLE}_changes ON saga;",
+            f"CREATE POLICY {PURGE_ROLE}_changes ON saga FOR UPDATE TO {PURGE_ROLE} USING ({_CHANGED_SAGAS});",
             *_grants(PURGE_ROLE, _PURGE_RIGHTS),
             f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {PURGE_ROLE};",
         )

@@ -118,8 +118,13 @@ DROP SEQUENCE event_position;
 
 # docs/decisions/0006-idempotency.md. Times are the database's. The lock is of the two-integer form, a key
 # space of its own beside the tickets'; two keys that share a hash cost a needless "busy", never a wrong
-# answer. The look-up is a statement of its own, so it sees what was committed before the lock was free.
-REQUESTS = """
+# answer. The look-up is a statement of its own, so it sees what was committed before the lock was free. A key
+# that started a saga is good for as long as the saga lives, however old it is.
+_SAGA_OF_REQUEST_LIVES = """EXISTS (
+            SELECT 1 FROM saga s
+            WHERE s.tenant_id = r.tenant_id AND s.id = r.saga_id AND s.status NOT IN ('completed', 'compensated')
+        )"""
+REQUESTS = f"""
 CREATE FUNCTION claim_request(
     p_tenant uuid, p_actor text, p_key text, OUT verdict text, OUT stored_fingerprint bytea, OUT stored_outcome jsonb
 ) LANGUAGE plpgsql AS $$
@@ -129,7 +134,8 @@ DECLARE
 BEGIN
     SELECT 'stored', r.fingerprint, r.outcome INTO verdict, stored_fingerprint, stored_outcome
     FROM idempotency_record r
-    WHERE r.tenant_id = p_tenant AND r.actor = p_actor AND r.key = p_key AND r.expires_at > clock_timestamp();
+    WHERE r.tenant_id = p_tenant AND r.actor = p_actor AND r.key = p_key
+        AND (r.expires_at > clock_timestamp() OR {_SAGA_OF_REQUEST_LIVES});
     IF NOT FOUND THEN
         verdict := CASE WHEN is_ours THEN 'new' ELSE 'busy' END;
     END IF;
@@ -144,26 +150,29 @@ BEGIN
 END $$;
 
 CREATE FUNCTION settle_request(
-    p_tenant uuid, p_actor text, p_key text, p_fingerprint bytea, p_kept_for interval, p_outcome jsonb
+    p_tenant uuid, p_actor text, p_key text, p_fingerprint bytea, p_kept_for interval, p_outcome jsonb,
+    p_saga uuid
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO idempotency_record AS r (tenant_id, actor, key, fingerprint, outcome, created_at, expires_at)
+    INSERT INTO idempotency_record AS r (
+        tenant_id, actor, key, fingerprint, outcome, saga_id, created_at, expires_at
+    )
     VALUES (
-        p_tenant, p_actor, p_key, p_fingerprint, p_outcome, clock_timestamp(), clock_timestamp() + p_kept_for
+        p_tenant, p_actor, p_key, p_fingerprint, p_outcome, p_saga, clock_timestamp(), clock_timestamp() + p_kept_for
     )
     ON CONFLICT (tenant_id, actor, key) DO UPDATE
-        SET fingerprint = excluded.fingerprint, outcome = excluded.outcome,
+        SET fingerprint = excluded.fingerprint, outcome = excluded.outcome, saga_id = excluded.saga_id,
             created_at = excluded.created_at, expires_at = excluded.expires_at
-        WHERE r.expires_at <= clock_timestamp();
+        WHERE r.expires_at <= clock_timestamp() AND NOT {_SAGA_OF_REQUEST_LIVES};
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the request has an outcome already, though its key was claimed just now'
             USING ERRCODE = 'serialization_failure';
     END IF;
 END $$;
-"""
+"""  # noqa: S608 - constants of this file
 
 DROP_REQUESTS = """
-DROP FUNCTION settle_request(uuid, text, text, bytea, interval, jsonb);
+DROP FUNCTION settle_request(uuid, text, text, bytea, interval, jsonb, uuid);
 DROP FUNCTION live_product_ids(uuid, text[]);
 DROP FUNCTION claim_request(uuid, text, text);
 """

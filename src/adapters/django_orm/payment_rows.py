@@ -1,0 +1,22 @@
+"""Payments as they are read from PostgreSQL, for repositories and for read models."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from adapters.django_orm.tenant_session import Row
+from adapters.row_mapping.payments import payment_from_row
+from domain.payments.payment import Payment
+
+_COLUMNS: Final = (
+    "id", "version", "order_id", "attempt", "amount_minor", "currency", "method", "status", "gateway_id",
+    "decline_reason", "refunded_minor", "created_at", "updated_at",
+)  # fmt: skip
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM payment WHERE tenant_id = %s AND "  # noqa: S608 - constants
+PAYMENT_BY_ID: Final = f"{_SELECT} id = %s"
+PAYMENTS_OF_ORDER: Final = f"{_SELECT} order_id = %s ORDER BY attempt"
+
+
+def payment_of(row: Row) -> Payment:
+    """The payment of a row of one of these statements."""
+    return payment_from_row(dict(zip(_COLUMNS, row, strict=True)))

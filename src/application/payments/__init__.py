@@ -1,0 +1,1 @@
+"""Money of orders: further tries to pay, and giving back."""
