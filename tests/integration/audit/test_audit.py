@@ -11,7 +11,11 @@ import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from adapters.audit.audit import PostgresAuditor
+from adapters.audit.fold import DELETION
+from adapters.audit.tables import CHILD_TABLES, NOT_COMPARED
+from adapters.audit.tables import TABLES as AUDITED
 from adapters.django_orm.access import DjangoAccessAdministration
+from adapters.django_orm.migrations._access_0001 import TENANT_TABLES
 from adapters.embedded.postgres_roles import DatabaseUrls
 from adapters.memory.payment_gateway import InMemoryPaymentGateway
 from adapters.system_clock import new_id
@@ -77,13 +81,14 @@ class BusyLedger:
 
     def __init__(self, workload: Workload, *, times: int) -> None:
         self._workload, self._times = workload, times
+        self._capturing = workload.start_capturing()
 
     def entries(self) -> Iterator[LedgerEntry]:
         """See the port."""
         if self._times > 0:
             self._times -= 1
             self._workload.place_and_fulfil()
-            self._workload.house.advance(self._workload.capturing)
+            self._workload.finish(self._capturing)
         yield from self._workload.gateway.entries()
         if self._times > 0:
             self._workload.place_and_fulfil()
@@ -97,10 +102,55 @@ class ClosedLedger:
         raise GatewayUnavailable(problem="no connection")
 
 
+def purged_payments(superuser: Connection, workload: Workload) -> list[tuple[str, str]]:
+    """Method and status of what was paid for the order that is purged."""
+    with superuser.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.method, p.status FROM payment p JOIN customer_order o ON o.id = p.order_id"
+            " WHERE o.id = %s AND o.purged_at IS NOT NULL",
+            (workload.purged_with_payment,),
+        )
+        return cursor.fetchall()
+
+
+class TestTheTables:
+    @pytest.mark.promise("E9")
+    def test_are_compared_in_every_column(self, superuser: Connection) -> None:
+        compared = {
+            **{table.name: {"id", *table.columns} for table in AUDITED},
+            **{
+                table.name: {
+                    table.owner,
+                    table.key,
+                    *table.columns,
+                    *(DELETION if table.bears_deletion else ()),
+                }
+                for table in CHILD_TABLES
+            },
+        }
+        with superuser.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name = ANY(%s) GROUP BY 1",
+                (list(compared),),
+            )
+            columns = {
+                name: set(found) - {"tenant_id"} - NOT_COMPARED.get(name, frozenset())
+                for name, found in cursor.fetchall()
+            }
+        assert compared == columns
+        assert {*compared, "event"} == set(TABLES)
+
+    @pytest.mark.promise("E9")
+    def test_are_all_those_that_hold_state(self) -> None:
+        others = {"access_token", "idempotency_record", "message", "late_reply"}
+        assert set(TENANT_TABLES) - others == set(TABLES)
+
+
 class TestWhereAllIsInOrder:
     @pytest.mark.promise("E9", "M1", "M2", "D7")
     def test_nothing_is_found_and_orders_in_flight_are_told_apart(
-        self, workload: Workload, database_urls: DatabaseUrls
+        self, workload: Workload, database_urls: DatabaseUrls, superuser: Connection
     ) -> None:
         report = audited(database_urls, workload, workload.gateway)
         assert [difference.sentence for difference in report.differences] == []
@@ -113,6 +163,7 @@ class TestWhereAllIsInOrder:
             == report.checked["orders against their money"]
             == len(workload.house.sagas) + 1
         )
+        assert purged_payments(superuser, workload) == [("redacted", "captured")]
         assert workload.order(workload.paid).status.value == "confirmed"
         assert workload.order(workload.compensated).status.value == "cancelled"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -22,6 +23,8 @@ from integration.fulfilling import FulfilmentHouse, now
 SETTLED: Final = frozenset({SagaStatus.COMPLETED, SagaStatus.COMPENSATED, SagaStatus.WAITING})
 SKIP: Final = timedelta(milliseconds=600)
 ON_HAND: Final = 100
+PAUSE_S: Final = 0.05
+TRIES_MAX: Final = 400
 LONG_AGO: Final = timedelta(days=400)
 
 
@@ -37,12 +40,13 @@ class Workload:
         self.house.place("tok_capture_fails_then_ok")
         self.house.place("tok_late_success")
         self.deleted = self.house.place("tok_visa")
+        self.purged_with_payment = self.house.place("tok_visa")
         self.house.work(until=SETTLED, skip=SKIP)
         # From here on no pause is skipped: that writes over what the events say, which an audit finds.
         self.declined = self.house.place("tok_declined")
         self.house.advance(self.declined)
         self.compensated = self._out_of_stock()
-        self.capturing = self._in_flight()
+        self.capturing = self.start_capturing()
         self._amend_ship_return()
         self.purged = self._purged()
         self._more_goods()
@@ -58,6 +62,20 @@ class Workload:
         self.house.advance(order_id)
         return order_id
 
+    def start_capturing(self) -> UUID:
+        """The gateway has taken the money, which nobody here knows yet; goods are set aside."""
+        self.gateway.script(Operation.CAPTURE, Fault.UNKNOWN_AFTER_EFFECT)
+        return self.place_and_fulfil()
+
+    def finish(self, order_id: UUID) -> None:
+        """Go on with it when it is due, until it is confirmed."""
+        for _ in range(TRIES_MAX):
+            if self.order(order_id).status.value == "confirmed":
+                return
+            time.sleep(PAUSE_S)
+            self.house.advance(order_id)
+        raise AssertionError(f"the order {order_id} is not confirmed")
+
     def _out_of_stock(self) -> UUID:
         """The money is set aside, the goods are not there, and the money is let go."""
         with DjangoUnitOfWork(self.house.context) as uow:
@@ -71,11 +89,6 @@ class Workload:
             uow.stock_items.save(item)
         return order_id
 
-    def _in_flight(self) -> UUID:
-        """The gateway has taken the money, which nobody here knows yet; goods are set aside."""
-        self.gateway.script(Operation.CAPTURE, Fault.UNKNOWN_AFTER_EFFECT)
-        return self.place_and_fulfil()
-
     def _amend_ship_return(self) -> None:
         with DjangoUnitOfWork(self.house.context) as uow:
             order = uow.orders.get(self.returned)
@@ -87,12 +100,13 @@ class Workload:
             )
             item = uow.stock_items.get_for_update(self.house.product.sku)
             item.take_back(order.id, 1, at=now())
-            deleted = uow.orders.get(self.deleted)
-            deleted.ship(at=now())
-            deleted.deliver(at=now())
-            deleted.delete(Deletion(new_id(), "alice", "old", now()))
-            for each in (order, deleted):
-                uow.orders.save(each)
+            uow.orders.save(order)
+            for order_id, at in ((self.deleted, now()), (self.purged_with_payment, now() - LONG_AGO)):
+                deleted = uow.orders.get(order_id)
+                deleted.ship(at=at)
+                deleted.deliver(at=at)
+                deleted.delete(Deletion(new_id(), "alice", "old", at))
+                uow.orders.save(deleted)
             uow.stock_items.save(item)
 
     def _purged(self) -> UUID:
