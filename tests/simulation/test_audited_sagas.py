@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.audit.saga_fold import DEFINITIONS, StepRule
+from adapters.audit.stream_fold import StreamFold
 from adapters.audit.tables import decoded_steps
 from adapters.row_mapping.sagas import saga_to_row
 from domain.saga.definition import StepKind
 from domain.saga.outcome import StepFailed, StepRefused
 from domain.saga.progress import Action
-from domain.saga.saga import StepNotParked, StepNotSkippable
+from domain.saga.saga import Saga, StepNotParked, StepNotSkippable
 from simulation.test_random_sagas import OUTCOMES, play
 from unit.adapters.told_again import columns_of, told_again
 from unit.domain.trip import NAMES, TRIP, Traveller
@@ -45,23 +47,27 @@ def the_trip_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 @example(script=PARKED_WHILE_IN_DOUBT)
 @given(script=st.lists(st.tuples(WHATS, st.sampled_from(NAMES)), max_size=60))
 def test_the_row_of_a_saga_is_what_the_audit_makes_of_its_events(script: list[tuple[str, str]]) -> None:
-    traveller, world = Traveller(), set[str]()
+    traveller, world, fold = Traveller(), set[str](), StreamFold()
     for what, step in script:
-        if what in {"retry", "skip"}:
-            repair = traveller.saga.retry if what == "retry" else traveller.saga.skip
-            with suppress(StepNotParked, StepNotSkippable):
-                repair(step, operator="o", reason="r", at=traveller.at)
-        elif what in {"stuck", "refused for good"}:
-            if traveller.next.action in {Action.DO, Action.UNDO}:
-                traveller.answer(StepFailed("no line") if what == "stuck" else StepRefused("never"))
-        else:
-            play(traveller, world, what, step)
-    saga = traveller.saga
-    fold = told_again(saga)
-    row = saga_to_row(saga)
-    assert fold.problem is None
-    assert columns_of(fold, "saga") == {
-        **{name: value for name, value in row.items() if name != "id"},
-        "subject_id": str(row["subject_id"]),
-        "steps": decoded_steps(row["steps"]),
-    }
+        happen(traveller, world, what, step)
+        told_again(traveller.saga, fold=fold)
+        assert fold.problem is None
+        assert columns_of(fold, "saga") == stored(traveller.saga)
+
+
+def happen(traveller: Traveller, world: set[str], what: str, step: str) -> None:
+    """As the simulation plays it; or an operator repairs, or the gateway says what it should not."""
+    if what in {"retry", "skip"}:
+        repair = traveller.saga.retry if what == "retry" else traveller.saga.skip
+        with suppress(StepNotParked, StepNotSkippable):
+            repair(step, operator="o", reason="r", at=traveller.at)
+    elif what not in {"stuck", "refused for good"}:
+        play(traveller, world, what, step)
+    elif traveller.next.action in {Action.DO, Action.UNDO}:
+        traveller.answer(StepFailed("no line") if what == "stuck" else StepRefused("never"))
+
+
+def stored(saga: Saga) -> dict[str, Any]:
+    """Its row, as the audit reads it."""
+    row = {name: value for name, value in saga_to_row(saga).items() if name != "id"}
+    return {**row, "subject_id": str(row["subject_id"]), "steps": decoded_steps(row["steps"])}

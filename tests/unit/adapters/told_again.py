@@ -11,10 +11,10 @@ from adapters.row_mapping.json_codec import event_to_data, redacted_data
 from domain.aggregate import Aggregate
 
 
-def told_again(aggregate: Aggregate, *, redacted: bool = False) -> StreamFold:
-    """The fold of its pending events."""
-    fold = StreamFold()
-    for version, event in enumerate(aggregate.pending_events, start=1):
+def told_again(aggregate: Aggregate, *, fold: StreamFold | None = None, redacted: bool = False) -> StreamFold:
+    """The fold of its pending events; one that knows the first of them takes in the rest."""
+    fold = fold or StreamFold()
+    for version, event in list(enumerate(aggregate.pending_events, start=1))[fold.events :]:
         place = event.wire_name, event.schema_version
         data = event_to_data(event)
         if redacted:
