@@ -12,7 +12,7 @@ from application.ports.read_models import OrderView
 from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from application.run_once import run_once
 from domain.aggregate import ExpectedVersion
-from domain.saga.progress import ENDED
+from domain.saga.progress import SagaStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class CancelOrderHandler:
         saga = uow.sagas.of_subject(command.order_id)  # locked before the order is read
         order = uow.orders.get(command.order_id)
         order.require_version(command.expected_version)
-        if saga is None or saga.status in ENDED:
+        if saga is None or saga.status is SagaStatus.COMPENSATED:
             order.cancel(reason=command.reason, at=self.now())
             uow.orders.save(order)
             return OrderView.of(order)

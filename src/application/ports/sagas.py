@@ -86,7 +86,7 @@ class LateReply:
 
 
 class LateReplies(Protocol):
-    """Kept for ever, and shown; written in a transaction of their own, whoever holds the saga."""
+    """Kept for ever and shown, but for the text, which a purge takes; each is written in a transaction of its own."""
 
     def keep(self, tenant_id: UUID, reply: LateReply) -> None:
         """Once, however often it is kept: by its id."""

@@ -23,7 +23,7 @@ from domain.saga.events import (
     SagaStepUndone,
 )
 from domain.saga.outcome import NothingFound, Outcome, StepDone, StepFailed, StepRefused, StepUnclear
-from domain.saga.progress import ENDED, Action, Direction, Directive, SagaStatus, StepState
+from domain.saga.progress import Action, Direction, Directive, SagaStatus, StepState
 from domain.saga.saga_state import SagaState
 from domain.text import require_text
 
@@ -157,7 +157,7 @@ class Saga(SagaState):
     def cancel(self, *, reason: str, at: datetime) -> None:
         """Undo what was done. Raises PastThePivot, SagaEnded (S11)."""
         require_text("reason", reason, length_max=TEXT_LENGTH_MAX)
-        if self.status in ENDED or self.reason is not None:
+        if self.reason is not None:
             raise SagaEnded(status=self.status.value)
         if self.is_past_pivot:
             raise PastThePivot(step=self.definition.steps[self.definition.pivot].name)

@@ -62,7 +62,7 @@ def test_a_paid_order_is_confirmed_under_a_new_tag(
         if_match=order.headers["ETag"],
         idempotency_key="cancel",
     )
-    assert (cancelled.status, cancelled.code) == (422, "order-status-forbids")
+    assert (cancelled.status, cancelled.code) == (409, "past-the-pivot")
 
 
 @pytest.mark.promise("S13", "H7", "L8")

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -17,7 +18,7 @@ from application.delivery.purge_deleted import PurgeDeletedHandler
 from domain.retention import RetentionPolicy
 from entrypoints.container import Container
 from entrypoints.rest_api import wiring
-from entrypoints.settings import Settings
+from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
 
@@ -34,10 +35,13 @@ PERSON = {
 
 
 @pytest.fixture
-def container(database_urls: DatabaseUrls) -> Iterator[Container]:
-    """As its parent, but over PostgreSQL."""
+def container(database_urls: DatabaseUrls, request: pytest.FixtureRequest) -> Iterator[Container]:
+    """As its parent, but over PostgreSQL; its parameter says whether orders are fulfilled."""
     container = Container()
-    container.settings.override(Settings(persistence="django"))
+    settings = Settings(persistence="django")
+    if getattr(request, "param", False):
+        settings = Settings(persistence="django", payment_gateway_url=GATEWAY_IN_MEMORY)
+    container.settings.override(settings)
     before = wiring.use(container)
     yield container
     wiring.use(before)
@@ -109,3 +113,33 @@ def test_nothing_is_left_of_the_person(api: CheckedClient, tea: Answer, superuse
     assert (tombstone["total"], tombstone["currency"], tombstone["status"]) == ("8.40", "EUR", "cancelled")
     assert tombstone["customer_ref"] == "redacted"
     assert MARK not in str(tombstone)
+
+
+@pytest.mark.promise("D7", "H11")
+@pytest.mark.parametrize("container", [True], indirect=True)
+def test_nothing_is_left_of_the_person_in_what_the_fulfilment_wrote(
+    api: CheckedClient, tea: Answer, superuser: Connection, container: Container
+) -> None:
+    placed = api.post("/v1/orders", {**ORDER, **PERSON}, idempotency_key=f"{MARK}-place")
+    path = placed.headers["Location"]
+    purge(superuser, in_days=1)  # the key has run out, its saga has not ended
+    again = api.post("/v1/orders", {**ORDER, **PERSON}, idempotency_key=f"{MARK}-place")
+    assert (again.status, again.json) == (201, placed.json)
+
+    with superuser.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, id FROM saga WHERE subject_id = %s", (placed.json["id"],))
+        ((tenant_id, saga_id),) = cursor.fetchall()
+    container.advance_saga().handle(UUID(str(tenant_id)), UUID(str(saga_id)))
+    waiting = api.get(path)
+    assert waiting.json["status"] == "awaiting_payment"  # nobody knows that method
+    cancelled = api.post(
+        f"{path}/cancel", {"reason": MARK}, if_match=waiting.headers["ETag"], idempotency_key=f"{MARK}-cancel"
+    )
+    assert cancelled.json["status"] == "cancelled"
+    deleted = api.delete(f"{path}?reason={MARK}", if_match=cancelled.headers["ETag"])
+    assert deleted.status == 204
+    assert set(marked_rows(superuser)) == {
+        "customer_order", "order_line", "event", "payment", "saga", "idempotency_record"
+    }  # fmt: skip
+    assert purge(superuser, in_days=31).is_complete
+    assert marked_rows(superuser) == {}

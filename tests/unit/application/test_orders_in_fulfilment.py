@@ -209,7 +209,7 @@ class TestCancelling:
         with pytest.raises(PastThePivot, match="capture has begun"):
             house.cancel(order)
         house.work_until(lambda: house.order(order.id).status == "confirmed")
-        with pytest.raises(OrderStatusForbids, match="confirmed"):
+        with pytest.raises(PastThePivot, match="capture has begun"):
             house.cancel(order)
 
 

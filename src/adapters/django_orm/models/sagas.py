@@ -84,7 +84,7 @@ class Saga(TimeStampedModel, VersionedModel):
 
 
 class LateReply(models.Model):
-    """One row a reply that changed nothing; never changed or removed."""
+    """One row a reply that changed nothing; never removed, and only a purge takes its text."""
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     tenant_id = models.UUIDField()

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
+from uuid import UUID
 
 import typer
 import urllib3
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from application.access.access_desk import AccessDesk, IssueToken
+from application.access.access_desk import IssueToken
+from application.ports.event_store import RecordedEvent
+from application.ports.payment_gateway import GatewayRefused, GatewayUnavailable
+from application.ports.unit_of_work import CommandContext
 from entrypoints.cli.demo.api_client import ApiClient, UnexpectedReply
-from entrypoints.cli.demo.purchases import Purchase, read_purchases
-from entrypoints.cli.demo.report import faults, print_report, read_back
-from entrypoints.cli.demo.workload import Workload
+from entrypoints.cli.demo.checks import (
+    faults_of_events,
+    faults_of_fulfilment,
+    faults_of_placing,
+    pieces_of,
+    read_back,
+    read_gateway,
+)
+from entrypoints.cli.demo.fulfilment import FulfilmentFollower, ReadLog
+from entrypoints.cli.demo.purchases import Purchase, rarity_wishes, read_purchases
+from entrypoints.cli.demo.report import Findings, figures, print_report
+from entrypoints.cli.demo.workload import Wish, Workload
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.running import environment_of, url_of
 from entrypoints.cli.stack import running_service
-from entrypoints.cli.state import STATE_DIR_DEFAULT, StateDir, err, out
+from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
 from entrypoints.cli.wiring import wired
+from entrypoints.container import Container
 
 PURCHASES: Final = Path(__file__).parents[4] / "demo" / "orders-cdnow-sample.txt"
 CLIENTS_DEFAULT: Final = 8
+OWNER: Final = "demo"
 
 
 def demo(
@@ -33,16 +49,19 @@ def demo(
     ] = CLIENTS_DEFAULT,
     orders: Annotated[int | None, typer.Option(help="Only the first so many purchases.", min=1)] = None,
     state_dir: StateDir = STATE_DIR_DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
-    """Send 6,919 real purchases through the API, with retries, double submissions and races.
+    """Send 6,919 real purchases through the API, with retries, double submissions and races; all are fulfilled.
 
-    Prints what happened; exit status 0 only if every order is there once, and the totals equal the file's.
-    Uses the running stack of the state directory; starts one, and stops it at the end, if there is none.
+    A share of them pays in ways that fail; who is declined pays again. More orders than there are pieces want a rarity.
+    Prints what happened; exit status 0 only if every order is there once, confirmed, charged once and sold once, the
+    rarity's others are cancelled and let go, and the totals equal the file's. Uses the running stack of the state
+    directory; starts one, and stops it at the end, if there is none.
 
     Example: holdwater demo --clients 16
     """
     with ExitStack() as cleanup:
-        url = url_of(state_dir)
+        url, ours = url_of(state_dir), False
         if url is None:
             _, service = cleanup.enter_context(
                 running_service(
@@ -53,49 +72,89 @@ def demo(
                     handle_signals=False,
                 )
             )
-            url, desk, ours = service.url, service.desk, True
-        else:
-            desk, ours = wired(environment_of(state_dir)).access_desk(), False
+            url, ours = service.url, True
+        container = wired(environment_of(state_dir))
         try:
-            found = _run(url, desk, clients, read_purchases(PURCHASES)[:orders])
+            findings, faults = _run(url, container, clients, read_purchases(PURCHASES)[:orders])
         except urllib3.exceptions.HTTPError as error:
             raise CommandFailed(f"the service does not answer ({error}); see `holdwater status`") from error
+        except (GatewayRefused, GatewayUnavailable) as error:
+            raise CommandFailed(str(error)) from error
+        print_report(out, findings)
         if not ours:
             out.print(f"The stack goes on: {url}/docs")
     if ours:
         out.print(f"The stack is stopped; its data and logs are in {state_dir}. To look around: holdwater up")
-    if found:
-        raise CommandFailed("the demo found faults: " + "; ".join(found))
+    if as_json:
+        print_json(**figures(findings), faults=faults)
+    if faults:
+        raise CommandFailed("the demo found faults: " + "; ".join(faults))
 
 
-def _run(url: str, desk: AccessDesk, clients: int, purchases: list[Purchase]) -> list[str]:
+def _run(
+    url: str, container: Container, clients: int, purchases: list[Purchase]
+) -> tuple[Findings, list[str]]:
     run = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-    desk.create_tenant(run)
-    token = desk.issue(IssueToken(tenant=run, owner="demo", scopes=("all",))).secret
+    desk = container.access_desk()
+    tenant_id = desk.create_tenant(run)
+    token = desk.issue(IssueToken(tenant=run, owner=OWNER, scopes=("all",))).secret
+    is_fulfilled = container.settings().fulfils_orders
     client = ApiClient(url, token, connections=2 * clients)
     try:
-        _stock_the_shop(client, run, len(purchases))
+        pieces = pieces_of(purchases)
+        for sku, quantity in pieces.items():
+            _stock(client, run, sku, quantity)
+        wishes: list[Wish] = [*rarity_wishes(after=len(purchases)), *purchases]
         workload = Workload(client, run, threads=clients)
-        started = time.perf_counter()
+        follower = FulfilmentFollower(_log_of(container, tenant_id), client, run, threads=clients)
         with _progress() as progress:
-            task = progress.add_task("orders", total=len(purchases))
-            tally = workload.send(purchases, sent=lambda: progress.advance(task))
-        seconds = time.perf_counter() - started
-        ledger = read_back(client)
+            placing = progress.add_task("orders", total=len(wishes))
+            started = time.perf_counter()
+            tally = workload.send(wishes, sent=lambda: progress.advance(placing))
+            placing_s = time.perf_counter() - started
+            if is_fulfilled:
+                fulfilling = progress.add_task("fulfilled", total=len(wishes))
+                follower.follow(len(wishes), moved=lambda ended: progress.update(fulfilling, completed=ended))
+            follower.catch_up()
+        books = read_back(client, tuple(pieces))
     finally:
         client.close()
-    print_report(out, purchases, tally, ledger, seconds, clients)
-    return faults(purchases, tally, ledger)
+    gateway = read_gateway(container.payment_gateway(), books) if is_fulfilled else None
+    faults = faults_of_placing(purchases, tally, books)
+    faults += faults_of_events(purchases, tally, books, follower.seen, is_fulfilled=is_fulfilled)
+    if gateway is not None:
+        faults += faults_of_fulfilment(purchases, books, gateway, follower.seen)
+    findings = Findings(
+        purchases=purchases,
+        tally=tally,
+        books=books,
+        seen=follower.seen,
+        gateway=gateway,
+        clients=clients,
+        placing_s=placing_s,
+    )
+    return findings, faults
 
 
-def _stock_the_shop(client: ApiClient, run: str, pieces: int) -> None:
+def _stock(client: ApiClient, run: str, sku: str, quantity: int) -> None:
     for path, body in (
-        ("/v1/products", {"sku": "CD", "name": "Compact disc"}),
-        ("/v1/products/CD/receipts", {"quantity": pieces}),
+        ("/v1/products", {"sku": sku, "name": f"Compact disc {sku}"}),
+        (f"/v1/products/{sku}/receipts", {"quantity": quantity}),
     ):
-        reply = client.insist("POST", path, body, key=f"{run}-{path.rpartition('/')[2]}")
+        reply = client.insist("POST", path, body, key=f"{run}-{path.rpartition('/')[2]}-{sku}")
         if reply.status not in {200, 201}:
             raise UnexpectedReply("POST", path, reply)
+
+
+def _log_of(container: Container, tenant_id: UUID) -> ReadLog:
+    context = CommandContext(tenant_id=tenant_id, actor=OWNER, correlation_id=OWNER, causation_id=OWNER)
+
+    def read(after_position: int) -> Sequence[RecordedEvent]:
+        with container.unit_of_work(context) as uow:
+            events: Sequence[RecordedEvent] = uow.events.read(after_position)
+        return events
+
+    return read
 
 
 def _progress() -> Progress:

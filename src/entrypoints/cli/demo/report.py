@@ -1,8 +1,8 @@
-"""What the demo found: the figures, and the checks that decide its exit status."""
+"""The table of what happened, and the same as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -10,97 +10,127 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from entrypoints.cli.demo.api_client import ApiClient
-from entrypoints.cli.demo.purchases import Purchase, total_of
+from domain.money import Money
+from entrypoints.cli.demo.checks import Books, GatewayBooks
+from entrypoints.cli.demo.fulfilment import Fulfilment
+from entrypoints.cli.demo.purchases import CURRENCY, Purchase, total_of
 from entrypoints.cli.demo.workload import Tally
 
-PAGE: Final = 500
-STREAMS_SAMPLED: Final = 50
+WIDTH_MIN: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What the service says that it holds, read back page by page."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Everything that the demo has seen. `gateway` None: orders are placed, and nothing fulfils them here."""
 
-    orders: int
-    total: Decimal
-    events: int
-    streams_wrong: int
-
-
-def read_back(client: ApiClient) -> Ledger:
-    """Walk the list of orders to its end; compare the streams of some with their versions (promise L4)."""
-    orders, total, events, streams_wrong = 0, Decimal("0.00"), 0, 0
-    sampled = 0
-    for page in client.pages(f"/v1/orders?limit={PAGE}"):
-        for order in page:
-            orders += 1
-            total += Decimal(order["total"])
-            events += order["version"]
-        for order in page[:: max(1, PAGE // 4)]:
-            if sampled < STREAMS_SAMPLED:
-                sampled += 1
-                stream = client.insist("GET", f"/v1/orders/{order['id']}/events?limit={PAGE}").body["items"]
-                streams_wrong += [event["version"] for event in stream] != list(
-                    range(1, order["version"] + 1)
-                )
-    return Ledger(orders, total, events, streams_wrong)
+    purchases: Sequence[Purchase]
+    tally: Tally
+    books: Books
+    seen: Fulfilment
+    gateway: GatewayBooks | None
+    clients: int
+    placing_s: float
 
 
-def faults(purchases: Sequence[Purchase], tally: Tally, ledger: Ledger) -> list[str]:
-    """Everything that is not as it must be, one sentence each; empty when the demo succeeded."""
-    expected = total_of(list(purchases))
-    found = [f"{what} ({count} times)" for what, count in tally.faults.items()]
-    if tally.placed != len(purchases):
-        found.append(f"{len(purchases)} purchases became {tally.placed} orders, as the clients saw it")
-    if ledger.orders != len(purchases):
-        found.append(f"{len(purchases)} purchases became {ledger.orders} orders, as the list shows them")
-    if ledger.total != expected:
-        found.append(f"the orders come to {ledger.total} USD, the file to {expected} USD")
-    if ledger.events != tally.placed + tally.amended:
-        found.append(f"{tally.placed + tally.amended} changes left {ledger.events} events")
-    if ledger.streams_wrong:
-        found.append(f"{ledger.streams_wrong} streams don't end at their order's version")
-    return found
-
-
-def print_report(
-    console: Console,
-    purchases: Sequence[Purchase],
-    tally: Tally,
-    ledger: Ledger,
-    seconds: float,
-    clients: int,
-) -> None:
+def print_report(console: Console, found: Findings) -> None:
     """The table."""
-    table = Table(title="What happened", show_header=False, title_justify="left", min_width=64)
+    table = Table(title="What happened", show_header=False, title_justify="left", min_width=WIDTH_MIN)
     table.add_column(style="bold")
     table.add_column(justify="right")
-    latencies_ms = sorted(latency * 1000 for latency in tally.latencies_s)
-    total = total_of(list(purchases))
-    rows = [
-        ("purchases in the file", f"{len(purchases):,}"),
-        ("orders placed", f"{tally.placed:,}"),
-        ("answers replayed from the key's record", f"{tally.replayed:,}"),
-        ("twins refused while the first ran (409)", f"{tally.in_progress:,}"),
-        ("amendments that won", f"{tally.amended:,}"),
-        ("amendments refused as stale (412)", f"{tally.stale:,}"),
-        ("orders a second", f"{tally.placed / seconds:,.0f}  ({clients} clients, {seconds:.1f} s)"),
-        (
-            "POST /v1/orders p50 / p99",
-            f"{_quantile(latencies_ms, 0.5):.1f} / {_quantile(latencies_ms, 0.99):.1f} ms",
-        ),
-        ("order events stored", f"{ledger.events:,}"),
-        ("total of the file", f"{total:,} USD"),
-        (
-            "total of the orders",
-            f"{ledger.total:,} USD" + ("  equal" if ledger.total == total else "  DIFFERENT"),
-        ),
-    ]
-    for row in rows:
-        table.add_row(*row)
+    _add_placing(table, found)
+    if found.gateway is not None:
+        _add_fulfilment(table, found.books, found.seen)
+    _add_money(table, found)
     console.print(table)
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+def figures(found: Findings) -> dict[str, object]:
+    """The same for programs; seconds, and amounts as decimal strings."""
+    tally, seen = found.tally, found.seen
+    latencies_s = sorted(tally.latencies_s)
+    placed: dict[str, object] = {
+        "purchases": len(found.purchases),
+        "placed": tally.placed,
+        "replayed": tally.replayed,
+        "in_progress": tally.in_progress,
+        "amended": tally.amended,
+        "stale": tally.stale,
+        "outrun": tally.outrun,
+        "clients": found.clients,
+        "placing_s": found.placing_s,
+        "post_p50_s": _quantile(latencies_s, 0.5),
+        "post_p99_s": _quantile(latencies_s, 0.99),
+        "order_events": found.books.versions,
+        "orders_by_status": dict(found.books.by_status),
+        "total_of_the_file": str(total_of(found.purchases)),
+        "total_of_its_orders": str(found.books.total),
+    }
+    if found.gateway is None:
+        return placed
+    to_confirmation_s = seen.seconds_to_confirmation
+    return placed | {
+        "paid_again": len(seen.declined),
+        "sagas": seen.ended,
+        "sagas_s": seen.seconds,
+        "confirmation_p50_s": _quantile(to_confirmation_s, 0.5),
+        "confirmation_p99_s": _quantile(to_confirmation_s, 0.99),
+        "retries": seen.retries,
+        "compensations": seen.compensations,
+        "parked": seen.parked,
+        "captured": str(_sum(found.gateway.captured.values())),
+        "voids": found.gateway.voids,
+    }
+
+
+def _add_placing(table: Table, found: Findings) -> None:
+    tally, latencies_s = found.tally, sorted(found.tally.latencies_s)
+    rate = f"{tally.placed / found.placing_s:,.0f}  ({found.clients} clients, {found.placing_s:.1f} s)"
+    table.add_row("purchases in the file", f"{len(found.purchases):,}")
+    table.add_row("orders placed, with those for a rarity", f"{tally.placed:,}")
+    table.add_row("answers replayed from the key's record", f"{tally.replayed:,}")
+    table.add_row("twins refused while the first ran (409)", f"{tally.in_progress:,}")
+    table.add_row("amendments that won", f"{tally.amended:,}")
+    table.add_row("amendments refused as stale (412)", f"{tally.stale + tally.outrun:,}")
+    table.add_row("orders placed a second", rate)
+    table.add_row("POST /v1/orders p50 / p99", _quantiles(latencies_s, 1_000, "ms"))
+    table.add_row("order events stored", f"{found.books.versions:,}", end_section=True)
+
+
+def _add_fulfilment(table: Table, books: Books, seen: Fulfilment) -> None:
+    rate = f"{seen.ended / seen.seconds if seen.seconds else 0:,.0f}  ({seen.seconds:.1f} s)"
+    for status, count in sorted(books.by_status.items(), key=lambda item: -item[1]):
+        table.add_row(f"orders {status.replace('_', ' ')}", f"{count:,}")
+    table.add_row("paid again after a decline", f"{len(seen.declined):,}")
+    table.add_row("sagas a second", rate)
+    table.add_row("placing to confirmation p50 / p99", _quantiles(seen.seconds_to_confirmation, 1, "s"))
+    table.add_row("tries put off, and tried again", f"{seen.retries:,}")
+    table.add_row("sagas undone", f"{seen.compensations:,}")
+    table.add_row("steps parked", f"{seen.parked:,}", end_section=True)
+
+
+def _add_money(table: Table, found: Findings) -> None:
+    total = total_of(found.purchases)
+    table.add_row("total of the file", f"{total:,} {CURRENCY}")
+    table.add_row("total of its orders", _compared(found.books.total, found.books.total == total))
+    if found.gateway is not None:
+        charged = _sum(found.gateway.captured.values())
+        owed = _sum([found.books.totals[order_id] for order_id in found.books.confirmed])
+        table.add_row("total of all confirmed orders", f"{owed:,} {CURRENCY}")
+        table.add_row("taken by the payment gateway", _compared(charged, charged == owed))
+
+
+def _compared(amount: Decimal, is_equal: bool) -> str:
+    return f"{amount:,} {CURRENCY}  {'equal' if is_equal else 'DIFFERENT'}"
+
+
+def _sum(amounts: Iterable[Money]) -> Decimal:
+    return sum((Decimal(str(amount)) for amount in amounts), Decimal("0.00"))
+
+
+def _quantiles(ordered: Sequence[float], factor: int, unit: str) -> str:
+    found = [_quantile(ordered, share) for share in (0.5, 0.99)]
+    return " / ".join("none" if value is None else f"{value * factor:.1f}" for value in found) + f" {unit}"
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
