@@ -44,6 +44,7 @@ class Scope(StrEnum):
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
     ORDERS_IMPORT = "orders:import"
+    PAYMENTS_REFUND = "payments:refund"
     READINGS_READ = "readings:read"
     READINGS_WRITE = "readings:write"
     OPS = "ops"

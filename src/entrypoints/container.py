@@ -30,11 +30,14 @@ from application.orders.restore_order import RestoreOrderHandler
 from application.orders.return_order_lines import ReturnOrderLinesHandler
 from application.orders.ship_order import ShipOrderHandler
 from application.payments.pay_again import PayAgainHandler
+from application.payments.refund_payment import CarryOutRefund, RefundPaymentHandler
 from application.ports.clock import NewId
 from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
+from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
+from domain.payments.refund import REFUND_SAGA
 from entrypoints.ports import Ports
 from entrypoints.settings import Settings
 
@@ -42,7 +45,11 @@ from entrypoints.settings import Settings
 def _saga_steps(gateway: PaymentGateway, new_id: NewId) -> dict[str, SagaSteps]:
     """What carries out each definition."""
     fulfilment = FulfilOrder(gateway, new_id)
-    return {ORDER_FULFILMENT.name: fulfilment, FREE_ORDER_FULFILMENT.name: fulfilment}
+    return {
+        ORDER_FULFILMENT.name: fulfilment,
+        FREE_ORDER_FULFILMENT.name: fulfilment,
+        REFUND_SAGA.name: CarryOutRefund(gateway),
+    }
 
 
 def _if_orders_are_fulfilled(settings: Settings, make: Callable[[], Any]) -> Any:
@@ -136,6 +143,13 @@ class Container(Ports):
         new_id=Ports.new_id,
         back_off=Ports.back_off,
     )
+    refund_payment = providers.Singleton(
+        RefundPaymentHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
     order_at_time = providers.Singleton(OrderAtTimeHandler, open_unit_of_work=Ports.unit_of_work.provider)
     delete_order = providers.Singleton(
         DeleteOrderHandler,
@@ -172,6 +186,13 @@ class Container(Ports):
         now=Ports.now,
         new_id=Ports.new_id,
         jitter=Ports.jitter,
+    )
+    repair_saga = providers.Singleton(
+        RepairSagaHandler,
+        steps=saga_steps,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     handle_wake = providers.Singleton(
         HandleWakeHandler,

@@ -185,6 +185,11 @@ class Ports(containers.DeclarativeContainer):
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaClaims")),
         memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaClaims"), memory),
     )
+    saga_views = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.saga_views.DjangoSagaViews")),
+        memory=providers.Singleton(_named("adapters.memory.saga_views.InMemorySagaViews"), memory),
+    )
     due_sagas = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),

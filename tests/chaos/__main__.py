@@ -16,6 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from chaos.fulfilment_slice import FulfilmentSlice
 from chaos.orders_slice import OrdersSlice
 from chaos.receiver import Receiver
 from chaos.run import EFFECTS_WITHIN_S, PROCESSES, ChaosRun, Intensity, Report
@@ -36,7 +37,11 @@ def chaos(seed: int, intensity: Intensity, state_dir: Path) -> Report:
         HOLDWATER_WEBHOOK_ALLOW_PRIVATE="yes",
         HOLDWATER_PURGE_EVERY_S=str(PURGE_EVERY_S),
     )
-    slices: list[Slice] = [OrdersSlice(receiver), UpkeepSlice({**PROCESSES, "web": WEB_PROCESSES})]
+    slices: list[Slice] = [
+        OrdersSlice(receiver),
+        FulfilmentSlice(),
+        UpkeepSlice({**PROCESSES, "web": WEB_PROCESSES}),
+    ]
     try:
         return ChaosRun(seed, intensity, slices).run(state_dir)
     finally:
@@ -74,10 +79,10 @@ def show(report: Report, console: Console) -> None:
     )
     table.add_column()
     table.add_column(justify="right")
-    for counts in report.counts.values():
+    for slice_name, counts in report.counts.items():
         for name, count in counts.items():
-            table.add_row(name, f"{count:,}")
-    table.add_section()
+            table.add_row(f"{slice_name}: {name}", f"{count:,}")
+        table.add_section()
     for victim in VICTIMS:
         table.add_row(f"kills of {victim}", f"{report.kills[victim]:,}")
     table.add_row("kills", f"{report.kills.total():,}")

@@ -23,6 +23,7 @@ from chaos.slices import Slice, Target
 from chaos.tables import read
 from chaos.victims import VICTIMS, Killer, kill
 from entrypoints.cli.stack import running_service
+from entrypoints.settings import Settings
 
 PROCESSES: Final = {"worker": 3, "relay": 2, "scheduler": 2}
 PATIENCE: Final = Patience(restarts_max=10_000, back_off_max_s=1.0)
@@ -96,7 +97,14 @@ class ChaosRun:
             processes=PROCESSES,
             patience=PATIENCE,
         ) as (stack, service):
-            target = Target(url=service.url, token=service.token, superuser_url=stack.urls.superuser_url)
+            settings = Settings.from_environment()  # as the stack has set it for its processes, and this one
+            target = Target(
+                url=service.url,
+                token=service.token,
+                superuser_url=stack.urls.superuser_url,
+                gateway_url=settings.payment_gateway_url,
+                gateway_token=settings.payment_gateway_token,
+            )
             driver = threading.Thread(target=self._drive, args=(stack, target), name="driver", daemon=True)
             driver.start()
             try:

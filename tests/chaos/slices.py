@@ -16,6 +16,9 @@ class Target:
     token: str
     superuser_url: str
     """Checks read the tables themselves: they share nothing with the code that they check."""
+    gateway_url: str
+    gateway_token: str
+    """The payment gateway's own books say what became of the money."""
 
 
 class Slice(Protocol):
@@ -32,7 +35,7 @@ class Slice(Protocol):
         ...
 
     def be_fair(self) -> None:
-        """Go on sending, and make no trouble of its own any more: what comes next is timed."""
+        """Go on sending, at a moderate rate and without trouble of its own: what comes next is timed."""
         ...
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ from chaos.orders_checks import (
     wrong_deliveries,
     wrong_messages,
 )
-from chaos.orders_load import KnownOrder
+from chaos.orders_load import DECLINED, PAYS, KnownOrder
 from chaos.receiver import Delivery
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,18 +24,21 @@ KINDS = ("order.placed", "order.amended", "order.cancelled")
 
 
 class World:
-    """One order that was placed, amended and cancelled, and another that was placed; all of it as it should be."""
+    """One order that was placed, amended and cancelled, another that was placed and paid; all of it as it should be."""
 
     def __init__(self) -> None:
         self.known = [
             KnownOrder(
-                "a", "PO-a", [("order.placed", "PO-a"), ("order.amended", "n"), ("order.cancelled", "r")]
+                "a",
+                "PO-a",
+                DECLINED,
+                [("order.placed", "PO-a"), ("order.amended", "n"), ("order.cancelled", "r")],
             ),
-            KnownOrder("b", "PO-b", [("order.placed", "PO-b")]),
+            KnownOrder("b", "PO-b", PAYS, [("order.placed", "PO-b")]),
         ]
         self.orders = [
-            StoredOrder("a", 3, is_cancelled=True, note="n"),
-            StoredOrder("b", 1, is_cancelled=False, note=""),
+            StoredOrder("a", 3, "cancelled", note="n"),
+            StoredOrder("b", 2, "confirmed", note=""),
         ]
         self.events = [
             StoredEvent(order.id, version, kind, text)
@@ -52,6 +55,7 @@ class World:
             )
             for event in self.events
         ]
+        self.events.append(StoredEvent("b", 2, "order.confirmed", ""))  # of which nobody is told
         self.deliveries = [
             Delivery(message.id, message.order_id, message.version, KINDS[message.version - 1])
             for message in self.messages
@@ -79,7 +83,7 @@ FAULTS: dict[str, tuple[Callable[[World], object], str]] = {
     "an acknowledged event is lost": (lambda world: world.events.pop(1), "stored"),
     "an event stands twice": (lambda world: world.events.append(world.events[3]), "stored"),
     "an order was placed twice": (
-        lambda world: world.orders.append(StoredOrder("c", 1, is_cancelled=False, note="")),
+        lambda world: world.orders.append(StoredOrder("c", 1, "pending", note="")),
         "never acknowledged",
     ),
     "events without an order": (
@@ -87,8 +91,17 @@ FAULTS: dict[str, tuple[Callable[[World], object], str]] = {
         "which is not stored",
     ),
     "the row is behind its events": (
-        lambda world: world.orders.__setitem__(0, StoredOrder("a", 2, is_cancelled=False, note="n")),
-        "should be (3, True, 'n')",
+        lambda world: world.orders.__setitem__(0, StoredOrder("a", 2, "pending", note="n")),
+        "should be (3, 'cancelled', 'n')",
+    ),
+    "an order that pays is left unconfirmed": (lambda world: world.events.pop(4), "its saga did []"),
+    "an order is confirmed twice": (
+        lambda world: world.events.append(StoredEvent("b", 3, "order.confirmed", "")),
+        "its saga did ['order.confirmed', 'order.confirmed']",
+    ),
+    "a cancelled order is confirmed": (
+        lambda world: world.events.append(StoredEvent("a", 4, "order.confirmed", "")),
+        "its saga did ['order.confirmed']",
     ),
     "a message is lost": (lambda world: world.messages.pop(3), "no message for version 1 of order b"),
     "a message was written twice": (

@@ -24,7 +24,8 @@ def children_of(pid: int) -> list[int]:
 
 
 def _named(role: str) -> Callable[[Pids], list[int]]:
-    return lambda pids: [pid for name, pid in pids.items() if name.partition("-")[0] == role]
+    """Those that are called so, or so with a number."""
+    return lambda pids: [pid for name, pid in pids.items() if name.rstrip("-0123456789") == role]
 
 
 def _below(role: str) -> Callable[[Pids], list[int]]:
@@ -37,6 +38,7 @@ VICTIMS: Final[Mapping[str, Callable[[Pids], list[int]]]] = {
     "worker": _named("worker"),
     "relay": _named("relay"),
     "scheduler": _named("scheduler"),
+    "payment gateway": _named("sandbox-gateway"),
     "Redis": _named("redis"),
     "PostgreSQL": _named("postgres"),
     "PostgreSQL backend": _below("postgres"),

@@ -28,11 +28,14 @@ class Account:
     order_id: UUID
     authorised: int
     captured: int = 0
+    refunded: int = 0
     voided: bool = False
 
 
 class Bank:
-    """PaymentGateway. Methods: "good", "declined", "mute_before", "mute_after", "flaky", "no_capture", "late"."""
+    """PaymentGateway. Methods: "good", "declined", "mute_before", "mute_after", "flaky", "no_capture", "late",
+    "no_refund".
+    """
 
     settle_s = 30.0
     timeout_s = 5.0
@@ -97,8 +100,27 @@ class Bank:
         return self._replies[key]
 
     def refund(self, key: str, *, payment_id: str, amount: Money) -> GatewayReply:
-        """See the port; no saga gives back what was captured."""
-        raise AssertionError("nothing is refunded here")
+        """See the port."""
+        account, method = self.accounts[payment_id], self._methods[payment_id]
+        self._tries[key] += 1
+        first = self._tries[key] == 1
+        if method == "flaky" and first:
+            raise GatewayUnavailable(problem="busy")
+        if method == "mute_before" and first:
+            raise GatewayOutcomeUnknown(problem="no answer")
+        if key not in self._replies:
+            is_too_much = account.refunded + amount.minor > account.captured
+            declined = "refused" if is_too_much or method == "no_refund" else None
+            if declined is None:
+                account.refunded += amount.minor
+            self._replies[key] = self._reply(key, Operation.REFUND, payment_id, amount, declined)
+        if method == "mute_after" and first:
+            raise GatewayOutcomeUnknown(problem="no answer")
+        return self._replies[key]
+
+    def change_method(self, payment_id: str, method: str) -> None:
+        """From now on the payment behaves so."""
+        self._methods[payment_id] = method
 
     def ask(self, key: str) -> GatewayReply | None:
         """See the port."""

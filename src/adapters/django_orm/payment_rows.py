@@ -10,10 +10,13 @@ from domain.payments.payment import Payment
 
 _COLUMNS: Final = (
     "id", "version", "order_id", "attempt", "amount_minor", "currency", "method", "status", "gateway_id",
-    "decline_reason", "refunded_minor", "created_at", "updated_at",
+    "decline_reason", "refunded_minor", "refunds", "created_at", "updated_at",
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM payment WHERE tenant_id = %s AND "  # noqa: S608 - constants
 PAYMENT_BY_ID: Final = f"{_SELECT} id = %s"
+PAYMENT_OF_REFUND: Final = (
+    f"{_SELECT} id = (SELECT payment_id FROM refund_payment WHERE tenant_id = %s AND refund_id = %s)"  # noqa: S608
+)
 PAYMENTS_OF_ORDER: Final = f"{_SELECT} order_id = %s ORDER BY attempt"
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENTS_OF_ORDER, payment_of
+from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENT_OF_REFUND, PAYMENTS_OF_ORDER, payment_of
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.table_writes import Statement, payment_statements, saga_statements
 from adapters.django_orm.tenant_session import (
@@ -22,16 +22,17 @@ from application.ports.outbox import WAKE_AGAIN_AFTER_S
 from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
 from domain.errors import NotFound
 from domain.payments.payment import Payment
+from domain.payments.refund import REFUND
 from domain.saga.saga import Saga
 
 LEASE: Final = timedelta(seconds=SAGA_LEASE_S)
 
-_SAGA_COLUMNS: Final = (
+SAGA_COLUMNS: Final = (
     "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
     "doubt_since", "due_at", "created_at", "updated_at",
 )  # fmt: skip
 _SAGA: Final = (
-    f"SELECT fence, leased_until IS NOT NULL, {', '.join(_SAGA_COLUMNS)}"  # noqa: S608 - constants
+    f"SELECT fence, leased_until IS NOT NULL, {', '.join(SAGA_COLUMNS)}"  # noqa: S608 - constants
     " FROM saga WHERE tenant_id = %s AND {of} = %s FOR UPDATE"
 )
 _SAGA_BY_ID: Final = _SAGA.format(of="id")
@@ -82,6 +83,13 @@ class DjangoPaymentRepository:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
         return self._loaded(rows[0])
 
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """See the port."""
+        rows = self._session.query(PAYMENT_OF_REFUND, (self._tenant_id, self._tenant_id, refund_id))
+        if not rows:
+            raise NotFound(kind=REFUND, id=str(refund_id))
+        return self._loaded(rows[0])
+
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
         rows = self._session.query(PAYMENTS_OF_ORDER, (self._tenant_id, order_id))
@@ -90,7 +98,8 @@ class DjangoPaymentRepository:
     def save(self, payment: Payment) -> None:
         """See the port."""
         self._writes.save(
-            payment, lambda saved, version, events: payment_statements(self._tenant_id, saved, version)
+            payment,
+            lambda saved, version, events: payment_statements(self._tenant_id, saved, version, events),
         )
 
     def _loaded(self, row: Row) -> Payment:
@@ -147,7 +156,7 @@ class DjangoSagaRepository:
         return rows[0]
 
     def _of(self, row: Row) -> Saga:
-        return self._writes.loaded(saga_from_row(dict(zip(_SAGA_COLUMNS, row[2:], strict=True))))
+        return self._writes.loaded(saga_from_row(dict(zip(SAGA_COLUMNS, row[2:], strict=True))))
 
 
 class DjangoSagaClaims:

@@ -19,6 +19,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.events import OrderReturned
 from domain.orders.order import Order
+from domain.payments.events import PaymentRefundRequested
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
@@ -95,7 +96,7 @@ def order_statements(
 
 PAYMENT_TABLE: Final = AggregateTable(
     name="payment",
-    changing=("version", "status", "gateway_id", "decline_reason", "refunded_minor", "updated_at"),
+    changing=("version", "status", "gateway_id", "decline_reason", "refunded_minor", "refunds", "updated_at"),
 )
 SAGA_TABLE: Final = AggregateTable(
     name="saga",
@@ -105,6 +106,7 @@ SAGA_TABLE: Final = AggregateTable(
         "position",
         "reason",
         "steps",
+        "needs_repair",
         "doubt_since",
         "due_at",
         "updated_at",
@@ -113,12 +115,21 @@ SAGA_TABLE: Final = AggregateTable(
 )
 
 
-def payment_statements(tenant_id: UUID, payment: Payment, stored_version: int) -> tuple[Statement, ...]:
-    """Write the payment over its `stored_version`."""
+def payment_statements(
+    tenant_id: UUID, payment: Payment, stored_version: int, events: Iterable[Event]
+) -> tuple[Statement, ...]:
+    """Write the payment over its `stored_version`, and whose each new refund is."""
     row = payment_to_row(payment)
     if stored_version > 0:
-        return (_update(PAYMENT_TABLE, Payment.kind, tenant_id, row, stored_version),)
-    return (_insert(PAYMENT_TABLE.name, tenant_id, [row]),)
+        own = _update(PAYMENT_TABLE, Payment.kind, tenant_id, row, stored_version)
+    else:
+        own = _insert(PAYMENT_TABLE.name, tenant_id, [row])
+    new = [
+        {"refund_id": event.refund_id, "payment_id": payment.id}
+        for event in events
+        if isinstance(event, PaymentRefundRequested)
+    ]
+    return (own, *([_insert("refund_payment", tenant_id, new)] if new else []))
 
 
 def saga_statements(tenant_id: UUID, saga: Saga, stored_version: int) -> tuple[Statement, ...]:

@@ -15,6 +15,7 @@ from adapters.row_mapping.sagas import saga_from_row, saga_to_row
 from application.ports.sagas import SAGA_LEASE_S, LateReply, SagaClaim, SagaClaimLost
 from domain.errors import NotFound, StaleObjectError
 from domain.payments.payment import Payment
+from domain.payments.refund import REFUND
 from domain.saga.saga import Saga
 
 LEASE = timedelta(seconds=SAGA_LEASE_S)
@@ -32,6 +33,13 @@ class InMemoryPaymentRepository:
         if row is None:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
         return self._loaded(row)
+
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """See the port."""
+        rows = self._transaction.rows_where(Payment.kind, lambda row: str(refund_id) in row["refunds"])
+        if not rows:
+            raise NotFound(kind=REFUND, id=str(refund_id))
+        return self._loaded(rows[0])
 
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""

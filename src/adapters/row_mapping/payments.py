@@ -1,12 +1,18 @@
-"""Payments, to rows and back."""
+"""Payments, to rows and back; the refunds are one JSON text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from domain.money import Money
 from domain.payments.payment import Payment, PaymentStatus
+from domain.payments.refund import Refund
+
+_encode: Final = msgspec.json.Encoder().encode
+_refunds: Final = msgspec.json.Decoder(tuple[Refund, ...])
 
 
 def payment_to_row(payment: Payment) -> dict[str, Any]:
@@ -23,6 +29,7 @@ def payment_to_row(payment: Payment) -> dict[str, Any]:
         "gateway_id": payment.gateway_id,
         "decline_reason": payment.decline_reason,
         "refunded_minor": payment.refunded_minor,
+        "refunds": _encode(payment.refunds).decode(),
         "created_at": payment.created_at,
         "updated_at": payment.updated_at,
     }
@@ -42,5 +49,6 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         gateway_id=row["gateway_id"],
         decline_reason=row["decline_reason"],
         refunded_minor=row["refunded_minor"],
+        refunds=_refunds.decode(row["refunds"]),
         created_at=row["created_at"],
     )

@@ -1,4 +1,4 @@
-"""Sagas, to rows and back; the steps are one JSON text, since nothing is looked up by them."""
+"""Sagas, to rows and back; the steps are one JSON text, with what is looked up of them beside it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def saga_to_row(saga: Saga) -> dict[str, Any]:
         "position": saga.position,
         "reason": saga.reason,
         "steps": _encode(saga.steps).decode(),
+        "needs_repair": saga.needs_repair,
         "deadline_at": saga.deadline_at,
         "doubt_since": saga.doubt_since,
         "due_at": saga.due_at,

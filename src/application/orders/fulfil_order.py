@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
+from application.payments.gateway_call import outcome_of_call
 from application.ports.clock import NewId
-from application.ports.payment_gateway import (
-    GatewayOutcomeUnknown,
-    GatewayRefused,
-    GatewayReply,
-    GatewayUnavailable,
-    PaymentGateway,
-)
+from application.ports.payment_gateway import GatewayReply, PaymentGateway
 from application.ports.unit_of_work import UnitOfWork
 from domain.errors import DomainError
 from domain.event import Event
@@ -29,16 +22,15 @@ from domain.payments.payment import Payment
 from domain.saga.events import (
     SagaCompensated,
     SagaEffectFound,
+    SagaRepaired,
     SagaStepPutOff,
     SagaStepRefused,
     SagaStepSucceeded,
     SagaStepUndone,
 )
-from domain.saga.outcome import NothingFound, Outcome, StepDone, StepFailed, StepRefused, StepUnclear
+from domain.saga.outcome import Outcome, StepDone, StepRefused
 from domain.saga.progress import Action, Direction, Directive
 from domain.saga.saga import Saga
-
-_log: Final = logging.getLogger("holdwater.saga")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +75,7 @@ class FulfilOrder:
                 key, payment_id=prepared.payment_id, amount=prepared.amount
             ),
         }
-        try:
-            reply = calls[directive.action, directive.step]()
-        except GatewayRefused as error:
-            # A fault of ours or of the settings: it had no effect, and the same call may work once that is mended.
-            _log.error("%s was refused: %s", key, error)
-            return StepFailed(str(error))
-        except GatewayUnavailable as error:
-            return StepFailed(str(error))
-        except GatewayOutcomeUnknown as error:
-            return StepUnclear(str(error))
-        if reply is None:
-            # An effect may appear for as long as a call that is on its way takes, and the gateway to settle it.
-            return NothingFound(timedelta(seconds=self.gateway.settle_s + self.gateway.timeout_s))
-        return StepDone(reply.payment_id) if reply.declined is None else StepRefused(reply.declined)
+        return outcome_of_call(self.gateway, key, calls[directive.action, directive.step])
 
     def run(self, directive: Directive, saga: Saga, uow: UnitOfWork, *, at: datetime) -> Outcome:
         """See SagaSteps."""
@@ -144,6 +123,8 @@ class _Case:
                 self.order.decline_payment(event.reason, at=at)
             case SagaStepUndone(step="authorise"):
                 self._payment(event.attempt, at).void(at=at)
+            case SagaRepaired(step="authorise", direction=Direction.UNDO, how="skip"):
+                self._payment(self._saga.progress(AUTHORISE).attempt, at).void(at=at)
             case SagaStepSucceeded(step="capture"):
                 self._take_money_and_goods(at)
             case SagaCompensated():

@@ -91,6 +91,10 @@ class PaymentRepository(Protocol):
         """Raises NotFound."""
         ...
 
+    def of_refund(self, refund_id: UUID) -> Payment:
+        """The payment that the refund is of. Raises NotFound."""
+        ...
+
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """All attempts to pay for an order, by their number."""
         ...

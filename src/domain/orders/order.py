@@ -246,8 +246,7 @@ class Order(SoftDeletable):
     def take_back(self, lines: Sequence[ReturnLine], *, reason: str, at: datetime) -> None:
         """Goods of a delivered order came back; it stays delivered, and its total stays what was ordered.
 
-        Pieces of a SKU that stands on several lines are counted to the first of them that has pieces left. No stock
-        moves: what becomes of the goods is decided where they are inspected, by fulfilment. Raises
+        Pieces of a SKU that stands on several lines are counted to the first of them that has pieces left. Raises
         OrderStatusForbids, InvalidInput that names the field, and ReturnTooLarge, also for a SKU that was not ordered.
         """
         require_text("reason", reason, length_max=RETURN_REASON_LENGTH_MAX)

@@ -58,9 +58,31 @@ class PaymentVoided(Event):
     """What was set aside is the customer's again; or nothing ever was."""
 
 
+@event("payment.refund_requested")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefundRequested(Event):
+    """So much is to be given back; nobody else can have it until that is settled."""
+
+    personal: ClassVar = MappingProxyType({"reason": REDACTED})
+
+    refund_id: UUID
+    amount_minor: int
+    reason: str
+
+
 @event("payment.refunded")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded(Event):
     """So much was given back."""
 
+    refund_id: UUID
     amount_minor: int
+
+
+@event("payment.refund_declined")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefundDeclined(Event):
+    """The gateway refused; no money was moved."""
+
+    refund_id: UUID
+    reason: str

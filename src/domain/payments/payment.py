@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from domain.aggregate import Aggregate
-from domain.errors import InvalidInput, RuleViolation
+from domain.errors import InvalidInput, NotFound, RuleViolation
 from domain.event import Event
 from domain.money import Money
 from domain.payments.events import (
     PaymentAuthorised,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentRefundDeclined,
     PaymentRefunded,
+    PaymentRefundRequested,
     PaymentRequested,
     PaymentUnclear,
     PaymentVoided,
 )
+from domain.payments.refund import REFUND, REFUND_REASON_LENGTH_MAX, REFUNDS_MAX, Refund, RefundStatus
+from domain.text import require_text
 
 DECLINE_REASON_LENGTH_MAX: Final = 200
 ATTEMPTS_MAX: Final = 50
@@ -40,7 +45,7 @@ class PaymentStatus(StrEnum):
 
 
 UNANSWERED: Final = frozenset({PaymentStatus.REQUESTED, PaymentStatus.UNKNOWN})
-PAID: Final = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED})
+PAID: Final = frozenset({PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED})
 
 
 class PaymentStatusForbids(RuleViolation):
@@ -48,7 +53,11 @@ class PaymentStatusForbids(RuleViolation):
 
 
 class RefundTooLarge(RuleViolation):
-    """At most {refundable_minor} minor units of this payment can be given back."""
+    """At most {refundable} of this payment can be given back: what was taken less what was, or is being, given back."""
+
+
+class TooManyRefunds(RuleViolation):
+    """A payment has at most {refunds_max} refunds."""
 
 
 class TooManyPaymentTries(RuleViolation):
@@ -68,6 +77,7 @@ class Payment(Aggregate):
     gateway_id: str | None
     decline_reason: str | None
     refunded_minor: int
+    refunds: tuple[Refund, ...]
     created_at: datetime
 
     @classmethod
@@ -99,9 +109,19 @@ class Payment(Aggregate):
 
     @property
     def refundable(self) -> Money:
-        """What can still be given back."""
-        taken = self.amount.minor if self.status in PAID else self.refunded_minor
-        return Money(taken - self.refunded_minor, self.amount.currency)
+        """What can still be asked to be given back: what was taken less every refund that was not declined."""
+        taken = self.amount.minor if self.status in PAID else 0
+        asked = sum(
+            refund.amount_minor for refund in self.refunds if refund.status is not RefundStatus.DECLINED
+        )
+        return Money(max(0, taken - asked), self.amount.currency)
+
+    def refund_of(self, refund_id: UUID) -> Refund:
+        """One of its refunds. Raises NotFound."""
+        for refund in self.refunds:
+            if refund.id == refund_id:
+                return refund
+        raise NotFound(kind=REFUND, id=str(refund_id))
 
     def lose_sight(self, *, at: datetime) -> None:
         """The gateway gave no answer; nothing changes if that is known already."""
@@ -131,18 +151,51 @@ class Payment(Aggregate):
         self._require("voided", UNANSWERED | {PaymentStatus.AUTHORISED})
         self._record(PaymentVoided(occurred_at=at))
 
-    def require_refundable(self, amount: Money) -> None:
-        """Raise RefundTooLarge, InvalidInput or PaymentStatusForbids unless so much can be given back."""
-        self._require("refunded", PAID)
-        if amount.currency != self.amount.currency or amount.minor == 0:
-            raise InvalidInput(field="amount", problem=f"must be above 0, in {self.amount.currency}")
-        if amount.minor > self.refundable.minor:
-            raise RefundTooLarge(refundable_minor=self.refundable.minor)
+    def request_refund(self, refund_id: UUID, amount: Money | None, *, reason: str, at: datetime) -> None:
+        """Set so much aside to be given back; None: whatever is left.
 
-    def refund(self, amount: Money, *, at: datetime) -> None:
-        """The gateway has given so much back. Raises as `require_refundable`."""
-        self.require_refundable(amount)
-        self._record(PaymentRefunded(occurred_at=at, amount_minor=amount.minor))
+        Raises PaymentStatusForbids, RefundTooLarge, TooManyRefunds, and InvalidInput that names the field.
+        """
+        require_text("reason", reason, length_max=REFUND_REASON_LENGTH_MAX, length_min=0)
+        self._require("refunded", PAID)
+        if len(self.refunds) >= REFUNDS_MAX:
+            raise TooManyRefunds(refunds_max=REFUNDS_MAX)
+        wanted = self.refundable if amount is None else amount
+        if amount is not None and (amount.currency != self.amount.currency or amount.minor == 0):
+            raise InvalidInput(field="amount", problem=f"must be above 0, in {self.amount.currency}")
+        if wanted.minor > self.refundable.minor or wanted.minor == 0:
+            raise RefundTooLarge(field="amount", refundable=str(self.refundable))
+        self._record(
+            PaymentRefundRequested(
+                occurred_at=at, refund_id=refund_id, amount_minor=wanted.minor, reason=reason
+            )
+        )
+
+    def refund(self, refund_id: UUID, *, at: datetime) -> None:
+        """The gateway has given it back. Raises NotFound, PaymentStatusForbids."""
+        refund = self._open_refund(refund_id)
+        self._record(PaymentRefunded(occurred_at=at, refund_id=refund_id, amount_minor=refund.amount_minor))
+
+    def decline_refund(self, refund_id: UUID, reason: str, *, at: datetime) -> None:
+        """The gateway refused to give it back. Raises NotFound, PaymentStatusForbids."""
+        self._open_refund(refund_id)
+        self._record(
+            PaymentRefundDeclined(
+                occurred_at=at, refund_id=refund_id, reason=reason[:DECLINE_REASON_LENGTH_MAX]
+            )
+        )
+
+    def _open_refund(self, refund_id: UUID) -> Refund:
+        refund = self.refund_of(refund_id)
+        if refund.status is not RefundStatus.REQUESTED:
+            raise PaymentStatusForbids(status=f"settled ({refund.status.value})", action="refunded")
+        return refund
+
+    def _settle(self, refund_id: UUID, status: RefundStatus, reason: str | None = None) -> None:
+        self.refunds = tuple(
+            replace(refund, status=status, decline_reason=reason) if refund.id == refund_id else refund
+            for refund in self.refunds
+        )
 
     def _require(self, action: str, allowed: frozenset[PaymentStatus]) -> None:
         if self.status not in allowed:
@@ -155,7 +208,7 @@ class Payment(Aggregate):
                 self.amount = Money(event.amount_minor, event.currency)
                 self.status, self.created_at = PaymentStatus.REQUESTED, event.occurred_at
                 self.gateway_id = self.decline_reason = None
-                self.refunded_minor = 0
+                self.refunded_minor, self.refunds = 0, ()
             case PaymentUnclear():
                 self.status = PaymentStatus.UNKNOWN
             case PaymentAuthorised():
@@ -166,7 +219,19 @@ class Payment(Aggregate):
                 self.status = PaymentStatus.CAPTURED
             case PaymentVoided():
                 self.status = PaymentStatus.VOIDED
+            case PaymentRefundRequested():
+                refund = Refund(
+                    id=event.refund_id,
+                    amount_minor=event.amount_minor,
+                    status=RefundStatus.REQUESTED,
+                    decline_reason=None,
+                    requested_at=event.occurred_at,
+                )
+                self.refunds = (*self.refunds, refund)
+            case PaymentRefundDeclined():
+                self._settle(event.refund_id, RefundStatus.DECLINED, event.reason)
             case PaymentRefunded():
+                self._settle(event.refund_id, RefundStatus.REFUNDED)
                 self.refunded_minor += event.amount_minor
                 is_whole = self.refunded_minor == self.amount.minor
                 self.status = PaymentStatus.REFUNDED if is_whole else PaymentStatus.PARTLY_REFUNDED

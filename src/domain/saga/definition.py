@@ -13,6 +13,8 @@ from typing import Final
 
 STEPS_MAX: Final = 20
 DOUBLINGS_MAX: Final = 30
+NAME_LENGTH_MAX: Final = 100
+"""Of a definition, and of a step."""
 
 _definitions: dict[str, SagaDefinition] = {}
 
@@ -87,6 +89,10 @@ class SagaDefinition:
     def __post_init__(self) -> None:
         if not 1 <= len(self.steps) <= STEPS_MAX:
             raise InvalidDefinition(f"{self.name}: a saga has 1 to {STEPS_MAX} steps")
+        if not all(
+            1 <= len(name) <= NAME_LENGTH_MAX for name in (self.name, *(step.name for step in self.steps))
+        ):
+            raise InvalidDefinition(f"{self.name}: names have 1 to {NAME_LENGTH_MAX} characters")
         if len({step.name for step in self.steps}) < len(self.steps):
             raise InvalidDefinition(f"{self.name}: two steps have the same name")
         if self.time_limit <= timedelta(0):

@@ -55,6 +55,11 @@ class SagaState(Aggregate):
         """Whether its last event left something to do without a pause."""
         return self.due_at is not None and self.due_at <= self.updated_at
 
+    @property
+    def needs_repair(self) -> bool:
+        """Whether an operator has to decide on a step, though others may go on (S5)."""
+        return any(step.state in {StepState.PARKED, StepState.UNDO_PARKED} for step in self.steps)
+
     def progress(self, step: str) -> StepProgress:
         """What is known of a step. Raises KeyError."""
         return self.steps[self._place(step)]

@@ -46,6 +46,9 @@ SUB_COMMANDS: Final = (
         "Messages that no further try is made for.",
     ),
     SubCommand(
+        "sagas", "entrypoints.cli.sagas:sagas", "Sagas: how orders are fulfilled, and what got stuck."
+    ),
+    SubCommand(
         "migrate",
         "entrypoints.cli.database:migrate",
         "Bring the database's schema to what this version expects.",

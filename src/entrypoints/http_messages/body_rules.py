@@ -25,6 +25,9 @@ from domain.orders.order import (
     REFERENCE_LENGTH_MAX,
     RETURN_REASON_LENGTH_MAX,
 )
+from domain.payments.refund import REFUND_REASON_LENGTH_MAX
+from domain.saga.definition import NAME_LENGTH_MAX as STEP_NAME_LENGTH_MAX
+from domain.saga.saga import TEXT_LENGTH_MAX as SAGA_TEXT_LENGTH_MAX
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}
 
@@ -41,6 +44,9 @@ _SKU: Final = Meta(
     pattern=SKU_PATTERN,
     description="The product's SKU; it never changes.",
 )
+
+_SAGA_STEP: Final = _text("The parked step, by its name.", STEP_NAME_LENGTH_MAX)
+_REPAIR_REASON: Final = _text("Why, for those who read the journal later.", SAGA_TEXT_LENGTH_MAX)
 
 RULES: Final[dict[str, Meta]] = {
     "CreateProduct.sku": _SKU,
@@ -82,10 +88,20 @@ RULES: Final[dict[str, Meta]] = {
     "AmendOrder.address": _text("Where to; null or left out: as it is.", ADDRESS_LENGTH_MAX, length_min=0),
     "CancelOrder.reason": _text("Why.", CANCEL_REASON_LENGTH_MAX),
     "PayAgain.payment_method": _text("The payment provider's token.", PAYMENT_METHOD_LENGTH_MAX),
+    "RefundPayment.amount": Meta(
+        pattern=AMOUNT_PATTERN, description="In the payment's currency; null or left out: whatever is left."
+    ),
+    "RefundPayment.reason": _text("Why.", REFUND_REASON_LENGTH_MAX, length_min=0),
     "ReturnOrderLines.lines": Meta(min_length=1, max_length=LINES_MAX, description="What came back."),
     "ReturnOrderLines.reason": _text("Why.", RETURN_REASON_LENGTH_MAX),
+    "ReturnOrderLines.restock": Meta(description="Whether the goods can be sold again and go back to stock."),
     "ReturnOrderLine.sku": _SKU,
     "ReturnOrderLine.quantity": Meta(ge=1, le=QUANTITY_MAX, description="Pieces."),
+    "RetrySagaStep.step": _SAGA_STEP,
+    "RetrySagaStep.reason": _REPAIR_REASON,
+    "SkipSagaStep.step": _SAGA_STEP,
+    "SkipSagaStep.reason": _REPAIR_REASON,
+    "CompensateSaga.reason": _REPAIR_REASON,
 }
 
 EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
@@ -103,6 +119,10 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     ),
     "AmendOrder": ({"note": "ring twice", "address": "1 Canal Street"},),
     "PayAgain": ({"payment_method": "tok_visa"},),
+    "RefundPayment": ({"amount": "4.20", "reason": "arrived broken"}, {}),
     "ReturnOrderLines": ({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},),
+    "RetrySagaStep": ({"step": "capture", "reason": "the gateway knows us again"},),
+    "SkipSagaStep": ({"step": "notify", "reason": "told by telephone"},),
+    "CompensateSaga": ({"reason": "the customer rang"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
 }

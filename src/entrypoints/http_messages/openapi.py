@@ -15,6 +15,7 @@ from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
 from application.ports.readiness import CheckResult
+from application.ports.sagas import LateReply
 from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
@@ -25,6 +26,7 @@ from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.order_answer import OrderAnswer
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
 from entrypoints.http_messages.request_headers import JSON
+from entrypoints.http_messages.saga_answer import SagaAnswer, SagaJournalAnswer
 from entrypoints.limits import IF_MATCH_LENGTH_MAX, REQUEST_ID_LENGTH_MAX
 
 API_VERSION: Final = "1"
@@ -163,7 +165,18 @@ def _refusal(status: HTTPStatus, errors: list[type[DomainError]], *, replays: bo
 
 def _schemas() -> Node:
     structs = [operation.body.struct for operation in OPERATIONS if operation.body is not None]
-    views = [OrderAnswer, PaymentView, ProductView, StockView, EventView, ConsumerLag, DeadLetter]
+    views = [
+        OrderAnswer,
+        PaymentView,
+        ProductView,
+        StockView,
+        EventView,
+        ConsumerLag,
+        DeadLetter,
+        SagaAnswer,
+        SagaJournalAnswer,
+        LateReply,
+    ]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
     )
@@ -283,6 +296,9 @@ _PARAMETERS: Final = {
     ),
     "message_id": _parameter(
         "message_id", "path", "The dead letter's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "saga_id": _parameter(
+        "saga_id", "path", "The saga's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "IdempotencyKey": _parameter("Idempotency-Key", "header", _KEY_WORDS, _KEY_SCHEMA, required=True),
     "OptionalIdempotencyKey": _parameter(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import msgspec
 
@@ -89,6 +90,34 @@ def instant(name: str, description: str) -> QueryParameter:
             ) from None
 
     return QueryParameter(name, read, {"type": "string", "format": "date-time"}, description)
+
+
+def flag(name: str, description: str) -> QueryParameter:
+    """`true` or `false`."""
+
+    def read(field: str, given: str) -> bool:
+        if given not in {"true", "false"}:
+            raise InvalidInput(field=field, problem="must be true or false")
+        return given == "true"
+
+    return QueryParameter(name, read, {"type": "boolean"}, description)
+
+
+def identifier(name: str, description: str) -> QueryParameter:
+    """The id of a thing, in its canonical form."""
+
+    def read(field: str, given: str) -> UUID:
+        try:
+            found: UUID | None = UUID(given)
+        except ValueError:
+            found = None
+        if found is None or str(found) != given:
+            raise InvalidInput(
+                field=field, problem="must be an id such as 01a20c32-bf61-7484-938d-dc4ce4a621a2"
+            )
+        return found
+
+    return QueryParameter(name, read, {"type": "string", "format": "uuid"}, description)
 
 
 def cursor() -> QueryParameter:

@@ -6,9 +6,15 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from application.payments.pay_again import PayAgain
+from application.payments.refund_payment import RefundPayment
 from domain.payments.payment import Payment
 from entrypoints.http_messages.operation import by_method
-from entrypoints.http_messages.payment_operations import LIST_ORDER_PAYMENTS, PAY_AGAIN, READ_PAYMENT
+from entrypoints.http_messages.payment_operations import (
+    LIST_ORDER_PAYMENTS,
+    PAY_AGAIN,
+    READ_PAYMENT,
+    REFUND_PAYMENT,
+)
 from entrypoints.rest_api.addresses import known_id
 from entrypoints.rest_api.api_view import ApiView
 from entrypoints.rest_api.orders import known_order_id
@@ -43,3 +49,14 @@ class OnePayment(ApiView):
         found_id = known_id(Payment.kind, payment_id)
         with container().read_models(self.context.tenant_id) as views:
             return self.shown(views.payment(found_id))
+
+
+class PaymentRefunds(ApiView):
+    """/v1/payments/{payment_id}/refunds"""
+
+    operations = by_method(REFUND_PAYMENT)
+
+    def post(self, request: Request, payment_id: str) -> HttpResponse:
+        """Give money back."""
+        command = RefundPayment(payment_id=known_id(Payment.kind, payment_id), **self.fields)
+        return self.answer(container().refund_payment().handle(command, self.context))

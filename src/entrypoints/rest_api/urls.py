@@ -10,7 +10,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import metrics, operators, ops, orders, payments, products
+from entrypoints.rest_api import metrics, operators, ops, orders, payments, products, sagas
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -35,6 +35,8 @@ urlpatterns: Final = [
     path("v1/orders/<str:order_id>/events", orders.OrderEvents.as_view()),
     path("v1/orders/<str:order_id>/payments", payments.OrderPayments.as_view()),
     path("v1/payments/<str:payment_id>", payments.OnePayment.as_view()),
+    path("v1/orders/<str:order_id>/saga", sagas.OrderSaga.as_view()),
+    path("v1/payments/<str:payment_id>/refunds", payments.PaymentRefunds.as_view()),
     path("v1/customers/<text:customer_ref>/orders", orders.CustomerOrders.as_view()),
     path("v1/products", products.Products.as_view()),
     path("v1/products/<str:sku>", products.OneProduct.as_view()),
@@ -45,6 +47,12 @@ urlpatterns: Final = [
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),
+    path("v1/ops/sagas", sagas.Sagas.as_view()),
+    path("v1/ops/sagas/<str:saga_id>", sagas.OneSaga.as_view()),
+    path("v1/ops/sagas/<str:saga_id>/retry", sagas.SagaStepRetry.as_view()),
+    path("v1/ops/sagas/<str:saga_id>/skip", sagas.SagaStepSkip.as_view()),
+    path("v1/ops/sagas/<str:saga_id>/compensate", sagas.SagaCompensation.as_view()),
+    path("v1/ops/late-replies", sagas.LateReplies.as_view()),
     path("v1/openapi.json", operators.get_only(operators.openapi)),
     path("livez", operators.get_only(operators.livez)),
     path("readyz", operators.get_only(operators.readyz)),

@@ -17,6 +17,7 @@ from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoM
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.saga_views import DjangoSagaViews
 from adapters.django_orm.schedules import DjangoSchedules
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -24,6 +25,7 @@ from application.ports.heartbeats import Heartbeats
 from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.saga_views import SagaViews
 from application.ports.sagas import DueSagas, LateReplies, SagaClaims
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
@@ -41,6 +43,7 @@ from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.saga_contract import SagaContract
+from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -207,6 +210,12 @@ class TestSagas(DjangoBinding, SagaContract):
             by=delta,
             of=tenant_id,
         )
+
+
+class TestSagaViews(DjangoBinding, SagaViewsContract):
+    @pytest.fixture
+    def views(self, database_urls: object) -> SagaViews:
+        return DjangoSagaViews()
 
 
 class TestSchedules(DjangoBinding, SchedulesContract):

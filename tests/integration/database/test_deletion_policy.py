@@ -44,6 +44,7 @@ EXEMPT = {
     "IdempotencyRecord": "expires by itself, and names no row",
     "Message": "is settled, and removed when that was long ago; what it says stands in the log",
     "Payment": "money that was moved stays on the books, whatever becomes of the order",
+    "RefundPayment": "money that was, or is to be, given back stays on the books too",
     "Saga": "what was done for an order, and is not undone by hiding the order",
     "LateReply": "what a gateway has said; never removed",
     "Schedule": "when the service does its own work; no tenant's data",
@@ -52,7 +53,7 @@ EXEMPT = {
 }
 """Models without the policy, each with the reason."""
 
-HISTORY = {"order_events", "listOrderEvents"}
+HISTORY = {"order_events", "listOrderEvents", "readOrderSaga", "readSaga"}
 """Asks for the past of one order by its id, which its deletion is a part of (docs/decisions/0008)."""
 ON_THE_BOOKS = {"payment", "order_payments", "listOrderPayments", "readPayment"}
 """Tells of money that was moved, whatever became of the order."""

@@ -20,7 +20,7 @@ from domain.idempotency import Done
 from domain.inventory.product import Product
 from domain.orders.events import OrderPlaced
 from domain.orders.order import Order
-from unit.contracts.payment_repository_contract import a_payment
+from unit.contracts.payment_repository_contract import a_refunded_payment
 from unit.contracts.saga_contract import a_reply, a_saga
 
 READABLE_TABLES = tuple(table for table in TENANT_TABLES if table != "access_token")
@@ -44,7 +44,7 @@ class Shop:
             uow.products.save(self.product)
             uow.stock_items.save(self.stock)
             uow.orders.save(self.order)
-            uow.payments.save(a_payment(self.order.id))
+            uow.payments.save(a_refunded_payment(self.order.id))
             uow.sagas.save(a_saga(self.order.id))
             uow.settle(Done("placed"))
         DjangoLateReplies().keep(tenant_id, a_reply(None))

@@ -17,13 +17,14 @@ from entrypoints.http_messages.order_operations import (
     RETURN_ORDER_LINES,
     SHIP_ORDER,
 )
-from entrypoints.http_messages.payment_operations import PAY_AGAIN
+from entrypoints.http_messages.payment_operations import PAY_AGAIN, REFUND_PAYMENT
 from entrypoints.http_messages.product_operations import (
     ADJUST_STOCK,
     CREATE_PRODUCT,
     RECEIVE_STOCK,
     RENAME_PRODUCT,
 )
+from entrypoints.http_messages.saga_operations import COMPENSATE_SAGA, RETRY_SAGA_STEP, SKIP_SAGA_STEP
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
 from integration.rest_api.readiness import made_ready
@@ -42,7 +43,11 @@ BODIES: dict[str, dict[str, Any]] = {
     PLACE_ORDER.id: ORDER,
     AMEND_ORDER.id: {"note": "ring twice"},
     CANCEL_ORDER.id: {"reason": "a mistake"},
+    RETRY_SAGA_STEP.id: {"step": "notify", "reason": "the mail server is back"},
+    SKIP_SAGA_STEP.id: {"step": "notify", "reason": "told by telephone"},
+    COMPENSATE_SAGA.id: {"reason": "the customer rang"},
     PAY_AGAIN.id: {"payment_method": "tok_visa"},
+    REFUND_PAYMENT.id: {"amount": "4.20"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
@@ -64,6 +69,8 @@ class Caller:
     """A dead letter's, where the operation needs one."""
     payment_id: str
     """The same for a payment's."""
+    saga_tag: str
+    """That of the order's saga, where the operation needs one."""
     order_version: int = 1
     is_ready: bool = False
 
@@ -79,6 +86,8 @@ class Caller:
     def tag(self, operation: Operation) -> str:
         """The current tag of what the operation acts on."""
         self.make_ready(operation)
+        if "saga_id" in operation.path:
+            return self.saga_tag
         if "order_id" in operation.path:
             return self.order.headers["ETag"].replace('-1"', f'-{self.order_version}"')
         return self.product.headers["ETag"]
@@ -92,6 +101,7 @@ class Caller:
             sku=changes.pop("sku", "TEA-1"),
             order_id=changes.pop("order_id", self.order_id),
             message_id=changes.pop("message_id", self.message_id),
+            saga_id=changes.pop("saga_id", self.saga_tag.strip('"').rpartition("-")[0]),
             payment_id=changes.pop("payment_id", self.payment_id),
             customer_ref="c-17",
         )

@@ -7,9 +7,10 @@ from uuid import UUID
 from adapters.system_clock import new_id
 from application.orders.fulfil_order import follow_fulfilment
 from application.ports.outbox import Wake
-from builders import a_context, a_product
+from builders import NOON, a_context, a_product
 from domain.inventory.events import ProductCreated
 from domain.orders.fulfilment import AUTHORISE, ORDER_FULFILMENT
+from domain.payments.payment import Payment
 from domain.saga.outcome import StepRefused
 from domain.saga.progress import Direction
 from domain.saga.saga import Saga
@@ -44,6 +45,23 @@ def declined_payment(container: Container, tenant_id: UUID, order_id: UUID) -> U
         uow.sagas.save(saga)
         uow.flush()
         (payment,) = uow.payments.of_order(order_id)
+    return payment.id
+
+
+def captured_payment(container: Container, tenant_id: UUID, order_id: UUID) -> UUID:
+    """The id of a payment whose money was taken."""
+    with container.unit_of_work(a_context(tenant_id=tenant_id)) as uow:
+        payment = Payment.request(
+            id=new_id(),
+            order_id=order_id,
+            attempt=1,
+            amount=uow.orders.get(order_id).total,
+            method="tok_visa",
+            at=NOON,
+        )
+        payment.authorise("pay-1", at=NOON)
+        payment.capture(at=NOON)
+        uow.payments.save(payment)
     return payment.id
 
 

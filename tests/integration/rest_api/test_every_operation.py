@@ -20,11 +20,12 @@ from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.order_operations import PLACE_ORDER
-from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT
+from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT, REFUND_PAYMENT
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import declined_payment, parked_message
+from integration.rest_api.readiness import captured_payment, declined_payment, parked_message
+from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 every_change = pytest.mark.parametrize(
@@ -41,7 +42,7 @@ on_one_thing = pytest.mark.parametrize(
     [
         one
         for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}"} & set(one.path.split("/"))
+        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}"} & set(one.path.split("/"))
     ],
     ids=lambda operation: operation.id,
 )
@@ -66,7 +67,13 @@ def call(
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
-    return Caller(api, placed, tea, letter, payment, 1 + len(steps))
+    if operation.id == REFUND_PAYMENT.id:
+        payment = str(captured_payment(container, principal.tenant_id, UUID(placed.json["id"])))
+    saga_tag = f'"{NOBODYS_ID}-1"'
+    if operation.id in SAGAS_BEFORE:
+        saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
+        saga_tag = f'"{saga.id}-{saga.version}"'
+    return Caller(api, placed, tea, letter, payment, saga_tag, 1 + len(steps))
 
 
 class GivenUp(Exception):
@@ -80,6 +87,17 @@ def raises(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def stores_of(container: Container) -> tuple[Any, ...]:
+    """Whatever an operation may read or write."""
+    return (
+        container.unit_of_work,
+        container.read_models,
+        container.dead_letters,
+        container.saga_views,
+        container.late_replies,
+    )
 
 
 class TestEveryOperation:
@@ -124,14 +142,19 @@ class TestEveryOperation:
     @on_one_thing
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
-        answer = call(operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd)
+        answer = call(operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd, saga_id=odd)
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
 
     @on_one_thing
     def test_answers_404_for_what_nobody_has(self, call: Caller, operation: Operation) -> None:
         answer = call(
-            operation, sku="NONE", order_id=NOBODYS_ID, message_id=NOBODYS_ID, payment_id=NOBODYS_ID
+            operation,
+            sku="NONE",
+            order_id=NOBODYS_ID,
+            message_id=NOBODYS_ID,
+            payment_id=NOBODYS_ID,
+            saga_id=NOBODYS_ID,
         )
         assert answer.code == "not-found"
 
@@ -160,6 +183,7 @@ class TestEveryOperation:
             customer_ref="c-17",
             message_id=NOBODYS_ID,
             payment_id=NOBODYS_ID,
+            saga_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
         for method in {"DELETE", "PUT", "OPTIONS", "TRACE", "BREW"} - taken:
@@ -179,7 +203,7 @@ class TestEveryOperation:
         if not isinstance(error, StoreUnavailable) and not operation.is_change:
             return
         call.make_ready(operation)
-        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+        for stored in stores_of(container):
             stored.override(providers.Callable(raises(error)))
         container.back_off.override(providers.Object(lambda number: None))
         answer = call(operation)
@@ -193,7 +217,7 @@ class TestEveryOperation:
     ) -> None:
         call.make_ready(operation)
         fault = providers.Callable(raises(RuntimeError("the secret is 42")))
-        for stored in (container.unit_of_work, container.read_models, container.dead_letters):
+        for stored in stores_of(container):
             stored.override(fault)
         answer = call(operation, x_request_id="find-me")
         assert (answer.status, answer.code) == (500, "internal-error")
@@ -264,7 +288,7 @@ class TestEveryChange:
         self, call: Caller, new_token: Callable[..., str], operation: Operation
     ) -> None:
         assert call(operation, client=call.api.as_(None), raw=b"{").status == 401
-        assert call(operation, client=call.api.as_(new_token("ops")), raw=b"{").status == 403
+        assert call(operation, client=call.api.as_(new_token("orders:import")), raw=b"{").status == 403
 
     @on_one_thing
     @pytest.mark.promise("L8")

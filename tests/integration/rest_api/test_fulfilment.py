@@ -128,3 +128,28 @@ def test_a_declined_order_is_paid_by_a_further_try(
     assert (first["status"], first["decline_reason"]) == ("declined", "declined")
     assert second == payment.json
     assert api.get(address).json["status"] == "confirmed"
+
+
+@pytest.mark.promise("H2", "M1", "L2")
+def test_money_is_given_back_in_parts(
+    api: CheckedClient, stocked: Answer, work: Callable[[], None], new_token: Callable[..., str]
+) -> None:
+    placed = order_paid_by(api, "tok_visa")
+    work()
+    (paid,) = api.get(f"{placed.headers['Location']}/payments").json["items"]
+    address = f"/v1/payments/{paid['id']}"
+    seller = api.as_(new_token("orders:write"))
+    assert seller.post(f"{address}/refunds", {}, idempotency_key="r").code == "scope-missing"
+    asked = [api.post(f"{address}/refunds", {"amount": "4.20"}, idempotency_key="r") for _ in range(2)]
+    assert [(answer.status, answer.json["refunds"][0]["status"]) for answer in asked] == [
+        (202, "requested")
+    ] * 2
+    assert asked[0].headers["ETag"] == f'"{paid["id"]}-{paid["version"] + 1}"'
+    too_much = api.post(f"{address}/refunds", {"amount": "4.21", "reason": "greed"}, idempotency_key="r2")
+    assert (too_much.status, too_much.code, too_much.fields) == (422, "refund-too-large", ["amount"])
+    work()
+    payment = seller.get(address).json
+    assert (payment["status"], payment["refunded"], len(payment["refunds"])) == ("partly_refunded", "4.20", 1)
+    assert api.post(f"{address}/refunds", {}, idempotency_key="r3").json["refunds"][1]["amount"] == "4.20"
+    work()
+    assert api.get(address).json["status"] == "refunded"

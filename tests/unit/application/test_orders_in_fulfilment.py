@@ -60,7 +60,7 @@ class FulfillingHouse(House):
         )
         self.relay = RelayHandler(InMemoryBacklog(self.database), self, due_sagas=claims)
         drain_key = DrainKeyHandler(InMemoryMessageClaims(self.database), {}, self.open_unit_of_work)
-        advance = AdvanceSagaHandler(
+        self.advance = AdvanceSagaHandler(
             claims=claims,
             late_replies=InMemoryLateReplies(self.database),
             steps=dict.fromkeys((ORDER_FULFILMENT.name, FREE_ORDER_FULFILMENT.name), steps),
@@ -69,7 +69,7 @@ class FulfillingHouse(House):
             new_id=new_id,
             jitter=lambda: 0.0,
         )
-        self.worker = HandleWakeHandler(drain_key, advance)
+        self.worker = HandleWakeHandler(drain_key, self.advance)
         self.worker_without_gateway = HandleWakeHandler(drain_key, None)
 
     def clock(self) -> datetime:

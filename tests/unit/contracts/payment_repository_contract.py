@@ -36,7 +36,24 @@ def _captured(payment: Payment) -> None:
 
 def _refunded(payment: Payment, minor: int) -> None:
     _captured(payment)
-    payment.refund(Money(minor, "EUR"), at=after_noon(4))
+    refund_id = new_id()
+    payment.request_refund(refund_id, Money(minor, "EUR"), reason="broken", at=after_noon(4))
+    payment.refund(refund_id, at=after_noon(5))
+
+
+def _asked_back(payment: Payment) -> None:
+    _captured(payment)
+    refund_ids = [new_id() for _ in range(2)]
+    for refund_id in refund_ids:
+        payment.request_refund(refund_id, Money(100, "EUR"), reason="", at=after_noon(4))
+    payment.decline_refund(refund_ids[0], "expired", at=after_noon(5))
+
+
+def a_refunded_payment(order_id: UUID) -> Payment:
+    """Taken, and given back in part."""
+    payment = a_payment(order_id)
+    _refunded(payment, 300)
+    return payment
 
 
 STATES: dict[str, Callable[[Payment], None]] = {
@@ -48,6 +65,7 @@ STATES: dict[str, Callable[[Payment], None]] = {
     "voided": lambda payment: payment.void(at=after_noon(2)),
     "partly_refunded": lambda payment: _refunded(payment, 300),
     "refunded": lambda payment: _refunded(payment, 840),
+    "captured, asked back": _asked_back,
 }
 
 
@@ -65,10 +83,23 @@ class PaymentRepositoryContract(StoreBinding):
             uow.payments.save(stored)
         with store.transaction() as uow:
             again = uow.payments.get(payment.id)
-        assert again.status.value == state
+        assert again.status.value == state.partition(",")[0]
         assert state_of(again) == state_of(stored)
         events = [entry.event for entry in store.stream(payment.id)]
         assert state_of(Payment.from_events(payment.id, events)) == state_of(again)
+
+    def test_finds_the_payment_of_a_refund(self, store: Store, other_store: Store) -> None:
+        payment, other = a_payment(), a_payment()
+        for each in (payment, other):
+            _asked_back(each)
+        store_it(store, payment, other)
+        first, second = payment.refunds
+        with store.transaction() as uow:
+            assert uow.payments.of_refund(first.id).id == uow.payments.of_refund(second.id).id == payment.id
+            with pytest.raises(NotFound):
+                uow.payments.of_refund(payment.id)
+        with other_store.transaction() as uow, pytest.raises(NotFound):
+            uow.payments.of_refund(first.id)
 
     def test_finds_the_attempts_of_an_order_in_their_order(self, store: Store) -> None:
         order_id = new_id()

@@ -18,6 +18,7 @@ from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_views import InMemorySagaViews
 from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
@@ -27,6 +28,7 @@ from application.ports.outbox import Backlog, DeadLetters, MessageClaims
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayUnavailable, Operation
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
+from application.ports.saga_views import SagaViews
 from application.ports.sagas import DueSagas, LateReplies, SagaClaims
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
@@ -48,6 +50,7 @@ from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
 from unit.contracts.saga_contract import SagaContract
+from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
@@ -195,6 +198,12 @@ class TestSagas(MemoryBinding, SagaContract):
     @pytest.fixture
     def pass_time(self, clock: SettableClock) -> PassTime:
         return lambda tenant_id, delta: clock.advance(delta)
+
+
+class TestSagaViews(MemoryBinding, SagaViewsContract):
+    @pytest.fixture
+    def views(self, database: InMemoryDatabase) -> SagaViews:
+        return InMemorySagaViews(database)
 
 
 class TestSchedules(MemoryBinding, SchedulesContract):

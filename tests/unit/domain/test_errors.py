@@ -41,6 +41,7 @@ CODES = """
     payments.payment.PaymentStatusForbids payment-status-forbids
     payments.payment.RefundTooLarge refund-too-large
     payments.payment.TooManyPaymentTries too-many-payment-tries
+    payments.payment.TooManyRefunds too-many-refunds
     saga.saga.PastThePivot past-the-pivot
     saga.saga.SagaEnded saga-ended
     saga.saga.SagaNotWaiting saga-not-waiting
@@ -160,6 +161,7 @@ class TestARefusalForGood:
             "tenant-name-taken",
             "token-not-active",
             "too-many-payment-tries",
+            "too-many-refunds",
             "unknown-sku",
         }
         assert not StaleObjectError.final

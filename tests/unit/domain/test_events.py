@@ -62,7 +62,9 @@ SCHEMAS = {
     ("payment.declined", 1): {"reason"},
     ("payment.captured", 1): set(),
     ("payment.voided", 1): set(),
-    ("payment.refunded", 1): {"amount_minor"},
+    ("payment.refund_requested", 1): {"refund_id", "amount_minor", "reason"},
+    ("payment.refunded", 1): {"refund_id", "amount_minor"},
+    ("payment.refund_declined", 1): {"refund_id", "reason"},
     ("saga.started", 1): {"definition", "subject_id", "deadline_at"},
     ("saga.step_succeeded", 1): {"step", "attempt", "result"},
     ("saga.step_refused", 1): {"step", "attempt", "reason"},
@@ -85,7 +87,7 @@ SAYS_NOTHING_OF_A_PERSON = {
     # Steps are of the definition, results are the gateway's numbers, refusals its codes; operators repair.
     "definition", "step", "direction", "how", "operator", "result", "saga.step_refused.reason",
     # The gateway's codes and numbers.
-    "gateway_id", "payment.declined.reason", "order.payment_declined.reason",
+    "gateway_id", "payment.declined.reason", "payment.refund_declined.reason", "order.payment_declined.reason",
 }  # fmt: skip
 """Texts of events that a purge leaves: what is sold, and which operator acted."""
 

@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 
 from adapters.system_clock import new_id
 from builders import NOON, after_noon, an_order
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, NotFound
 from domain.money import Money
 from domain.orders.order import OrderStatus, OrderStatusForbids
-from domain.payments.payment import Payment, PaymentStatus, PaymentStatusForbids, RefundTooLarge
+from domain.payments.payment import (
+    Payment,
+    PaymentStatus,
+    PaymentStatusForbids,
+    RefundTooLarge,
+    TooManyRefunds,
+)
+from domain.payments.refund import REFUNDS_MAX
 
 
 def a_payment(minor: int = 840) -> Payment:
@@ -82,32 +89,72 @@ class TestAPayment:
 
 class TestARefund:
     @pytest.mark.promise("M1")
-    @given(parts=st.lists(st.integers(1, 500), max_size=10))
-    def test_never_exceeds_what_was_taken(self, parts: list[int]) -> None:
-        payment = captured(1_000)
-        for part in parts:
-            left = payment.refundable.minor
-            if payment.status is PaymentStatus.REFUNDED:
-                with pytest.raises(PaymentStatusForbids):
-                    payment.refund(euros(part), at=NOON)
-            elif part > left:
-                with pytest.raises(RefundTooLarge, match=f"At most {left} "):
-                    payment.refund(euros(part), at=NOON)
+    @given(
+        parts=st.lists(
+            st.tuples(st.integers(1, 500), st.sampled_from(["open", "done", "declined"])), max_size=12
+        )
+    )
+    def test_together_with_all_others_never_exceeds_what_was_taken(
+        self, parts: list[tuple[int, str]]
+    ) -> None:
+        payment, given_back, held = captured(1_000), 0, 0
+        for part, fate in parts:
+            refund_id, left = new_id(), 1_000 - given_back - held
+            assert payment.refundable == euros(left)
+            if part > left:
+                with pytest.raises(RefundTooLarge, match=f"At most {euros(left)} "):
+                    payment.request_refund(refund_id, euros(part), reason="", at=NOON)
+                continue
+            payment.request_refund(refund_id, euros(part), reason="", at=NOON)
+            if fate == "done":
+                payment.refund(refund_id, at=NOON)
+                given_back += part
+            elif fate == "declined":
+                payment.decline_refund(refund_id, "expired", at=NOON)
             else:
-                payment.refund(euros(part), at=NOON)
-        assert payment.refundable.minor + payment.refunded_minor == 1_000
-        assert (payment.status is PaymentStatus.REFUNDED) == (payment.refunded_minor == 1_000)
+                held += part
+        assert payment.refunded == euros(given_back)
+        assert (payment.status is PaymentStatus.REFUNDED) == (given_back == 1_000)
         folded = Payment.from_events(payment.id, payment.pending_events)
-        assert (folded.status, folded.refunded_minor) == (payment.status, payment.refunded_minor)
+        assert (folded.status, folded.refunds, folded.refundable) == (
+            payment.status,
+            payment.refunds,
+            payment.refundable,
+        )
+
+    def test_of_no_amount_is_of_whatever_is_left(self) -> None:
+        payment, first, second = captured(), new_id(), new_id()
+        payment.request_refund(first, euros(300), reason="broken", at=NOON)
+        payment.request_refund(second, None, reason="", at=NOON)
+        assert payment.refund_of(second).amount_minor == 540
+        with pytest.raises(RefundTooLarge, match=r"At most 0\.00 "):
+            payment.request_refund(new_id(), None, reason="", at=NOON)
+
+    def test_is_settled_once(self) -> None:
+        payment, refund_id = captured(), new_id()
+        payment.request_refund(refund_id, None, reason="", at=NOON)
+        payment.decline_refund(refund_id, "expired", at=NOON)
+        with pytest.raises(PaymentStatusForbids, match="declined"):
+            payment.refund(refund_id, at=NOON)
+        with pytest.raises(NotFound):
+            payment.refund(new_id(), at=NOON)
+        assert payment.refund_of(refund_id).decline_reason == "expired"
+
+    def test_is_one_of_a_bounded_number(self) -> None:
+        payment = captured()
+        for _ in range(REFUNDS_MAX):
+            payment.request_refund(new_id(), euros(1), reason="", at=NOON)
+        with pytest.raises(TooManyRefunds):
+            payment.request_refund(new_id(), euros(1), reason="", at=NOON)
 
     @pytest.mark.parametrize("amount", [Money(0, "EUR"), Money(1, "USD")])
     def test_is_some_of_the_same_money(self, amount: Money) -> None:
         with pytest.raises(InvalidInput, match="above 0, in EUR"):
-            captured().refund(amount, at=NOON)
+            captured().request_refund(new_id(), amount, reason="", at=NOON)
 
     def test_needs_money_that_was_taken(self) -> None:
         with pytest.raises(PaymentStatusForbids, match="authorised"):
-            authorised().refund(euros(1), at=NOON)
+            authorised().request_refund(new_id(), euros(1), reason="", at=NOON)
         assert authorised().refundable == euros(0)
 
 

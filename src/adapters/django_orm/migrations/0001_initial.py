@@ -613,6 +613,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RefundPayment",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "refund_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("refund_id", models.UUIDField()),
+                ("payment_id", models.UUIDField()),
+            ],
+            options={
+                "db_table": "refund_payment",
+            },
+        ),
+        migrations.CreateModel(
             name="Payment",
             fields=[
                 ("created_at", models.DateTimeField()),
@@ -635,6 +657,7 @@ class Migration(migrations.Migration):
                 ("gateway_id", models.CharField(max_length=200, null=True)),
                 ("decline_reason", models.CharField(max_length=200, null=True)),
                 ("refunded_minor", models.BigIntegerField()),
+                ("refunds", models.TextField()),
             ],
             options={
                 "db_table": "payment",
@@ -678,6 +701,7 @@ class Migration(migrations.Migration):
                 ("position", models.IntegerField()),
                 ("reason", models.CharField(max_length=500, null=True)),
                 ("steps", models.TextField()),
+                ("needs_repair", models.BooleanField()),
                 ("deadline_at", models.DateTimeField()),
                 ("doubt_since", models.DateTimeField(null=True)),
                 ("due_at", models.DateTimeField(null=True)),
@@ -690,7 +714,12 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         condition=models.Q(("wake_at__isnull", False)), fields=["wake_at"], name="saga_due"
-                    )
+                    ),
+                    models.Index(
+                        condition=models.Q(("needs_repair", True)),
+                        fields=["tenant_id", "id"],
+                        name="saga_needs_repair",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(

@@ -23,6 +23,7 @@ TENANT_TABLES: Final = (
     "idempotency_record",
     "message",
     "payment",
+    "refund_payment",
     "saga",
     "late_reply",
 )
@@ -40,9 +41,11 @@ _APP_RIGHTS: Final = {
     "event": "SELECT, INSERT",
     "idempotency_record": "SELECT, INSERT, UPDATE (fingerprint, outcome, saga_id, created_at, expires_at)",
     "message": "SELECT, INSERT, UPDATE (due_at, wake_at, fence, tries, failures, error, parked_at, settled_at)",
-    "payment": "SELECT, INSERT, UPDATE (version, status, gateway_id, decline_reason, refunded_minor, updated_at)",
+    "payment": "SELECT, INSERT, "
+    "UPDATE (version, status, gateway_id, decline_reason, refunded_minor, refunds, updated_at)",
+    "refund_payment": "SELECT, INSERT",
     "saga": "SELECT, INSERT, UPDATE "
-    "(version, status, position, reason, steps, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
+    "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
@@ -58,6 +61,7 @@ _SYSTEM_RIGHTS: Final = {
     "idempotency_record": "SELECT",
     "message": "SELECT, UPDATE (wake_at)",
     "payment": "SELECT",
+    "refund_payment": "SELECT",
     "saga": "SELECT, UPDATE (wake_at)",
     "late_reply": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",

@@ -8,7 +8,7 @@ from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
-from adapters.django_orm.models.sagas import LateReply, Payment, Saga
+from adapters.django_orm.models.sagas import LateReply, Payment, RefundPayment, Saga
 from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "OrderLine",
     "Payment",
     "Product",
+    "RefundPayment",
     "RoleProcess",
     "Saga",
     "Schedule",

@@ -19,7 +19,10 @@ GATEWAY_ID_LENGTH_MAX = 200
 
 
 class Payment(TimeStampedModel, VersionedModel):
-    """One row for each attempt to pay for an order; money in minor units of `currency`."""
+    """One row for each attempt to pay for an order; money in minor units of `currency`.
+
+    `refunds` is JSON text; what is looked up by a refund stands in RefundPayment.
+    """
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     tenant_id = models.UUIDField()
@@ -33,6 +36,7 @@ class Payment(TimeStampedModel, VersionedModel):
     gateway_id = models.CharField(max_length=GATEWAY_ID_LENGTH_MAX, null=True)
     decline_reason = models.CharField(max_length=DECLINE_REASON_LENGTH_MAX, null=True)
     refunded_minor = models.BigIntegerField()
+    refunds = models.TextField()
 
     class Meta:
         db_table = "payment"
@@ -52,6 +56,18 @@ class Payment(TimeStampedModel, VersionedModel):
         ]
 
 
+class RefundPayment(models.Model):
+    """One row a refund: whose it is; never changed."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "refund_id")
+    tenant_id = models.UUIDField()
+    refund_id = models.UUIDField()
+    payment_id = models.UUIDField()
+
+    class Meta:
+        db_table = "refund_payment"
+
+
 class Saga(TimeStampedModel, VersionedModel):
     """One row a saga. `fence` and `leased_until` say who may advance it, `wake_at` when the relay looks at it next.
 
@@ -67,6 +83,7 @@ class Saga(TimeStampedModel, VersionedModel):
     position = models.IntegerField()
     reason = models.CharField(max_length=TEXT_LENGTH_MAX, null=True)
     steps = models.TextField()
+    needs_repair = models.BooleanField()
     deadline_at = models.DateTimeField()
     doubt_since = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
@@ -80,7 +97,12 @@ class Saga(TimeStampedModel, VersionedModel):
             *VersionedModel.Meta.constraints,
             models.UniqueConstraint(fields=["tenant_id", "subject_id"], name="saga_subject_unique"),
         ]
-        indexes = [models.Index(fields=["wake_at"], name="saga_due", condition=Q(wake_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["wake_at"], name="saga_due", condition=Q(wake_at__isnull=False)),
+            models.Index(
+                fields=["tenant_id", "id"], name="saga_needs_repair", condition=Q(needs_repair=True)
+            ),
+        ]
 
 
 class LateReply(models.Model):

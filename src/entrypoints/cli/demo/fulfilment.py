@@ -28,7 +28,9 @@ from entrypoints.cli.demo.payment_methods import VISA
 
 POLL_S: Final = 0.5
 STALLED_S: Final = 120.0
-"""Without any news of fulfilment the demo gives up; no pause before a further try is longer than a minute."""
+"""The demo gives up when no saga ends for so long; no pause before a further try is longer than a minute."""
+READS_MAX: Final = 1_000
+"""Of the log, in one go: far more than the demo's orders leave."""
 
 ReadLog = Callable[[int], Sequence[RecordedEvent]]
 """The next events of the tenant's log after a position; none at its present end."""
@@ -114,29 +116,30 @@ class FulfilmentFollower:
         self._paid_again: set[UUID] = set()
 
     def follow(self, sagas: int, *, moved: Callable[[int], None]) -> Fulfilment:
-        """Until that many have ended, or some are parked, or nothing has moved for STALLED_S; `moved` hears how many
-        have ended. Raises UnexpectedReply.
+        """Until that many have ended, or some are parked, or none has ended for STALLED_S; `moved` hears how many have.
+
+        Raises UnexpectedReply.
         """
-        news_at = time.monotonic()
-        while self.seen.ended < sagas and not self.seen.parked and time.monotonic() < news_at + STALLED_S:
-            has_news = self.catch_up()
+        ended, gives_up_at = 0, time.monotonic() + STALLED_S
+        while ended < sagas and not self.seen.parked and time.monotonic() < gives_up_at:
+            self.catch_up()
             self._pay_again(self.seen.declined - self._paid_again)
-            moved(self.seen.ended)
-            if has_news:
-                news_at = time.monotonic()
-            if self.seen.ended < sagas:
+            if self.seen.ended != ended:
+                ended, gives_up_at = self.seen.ended, time.monotonic() + STALLED_S
+                moved(ended)
+            if ended < sagas:
                 time.sleep(POLL_S)
-        self.catch_up()
         return self.seen
 
-    def catch_up(self) -> bool:
-        """Read the log to its present end; whether there was anything new."""
-        started_at = self._position
-        while events := self._read_log(self._position):
+    def catch_up(self) -> None:
+        """Read the log to its present end."""
+        for _ in range(READS_MAX):
+            events = self._read_log(self._position)
+            if not events:
+                return
             for recorded in events:
                 self.seen.take_in(recorded)
             self._position = events[-1].position
-        return self._position > started_at
 
     def _pay_again(self, order_ids: Iterable[UUID]) -> None:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="client") as clients:

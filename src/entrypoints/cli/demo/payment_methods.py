@@ -18,7 +18,8 @@ SHARES: Final = {
     "tok_late_success": 1,
 }
 """Orders of a ROUND; the others pay with VISA. Small where a worker's thread is held: about 2 s by each slow one,
-4 s or 8 s by each one without an answer."""
+4 s or 8 s by each one without an answer. A ROUND holds 26 s of a thread, so that of the eight which a worker has for
+sagas unless told, three are held while the demo places and fulfils its orders in a minute."""
 DECLINED: Final = frozenset({"tok_declined", "tok_insufficient_funds"})
 """Whoever pays with one of these has to pay again."""
 _FIRST: Final = 11
