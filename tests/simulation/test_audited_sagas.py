@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.audit.saga_fold import DEFINITIONS, StepRule
 from adapters.audit.stream_fold import StreamFold
-from adapters.audit.tables import decoded_steps
+from adapters.audit.tables import decoded
 from adapters.row_mapping.sagas import saga_to_row
 from domain.saga.definition import StepKind
 from domain.saga.outcome import StepFailed, StepRefused
@@ -70,4 +70,4 @@ def happen(traveller: Traveller, world: set[str], what: str, step: str) -> None:
 def stored(saga: Saga) -> dict[str, Any]:
     """Its row, as the audit reads it."""
     row = {name: value for name, value in saga_to_row(saga).items() if name != "id"}
-    return {**row, "subject_id": str(row["subject_id"]), "steps": decoded_steps(row["steps"])}
+    return {**row, "subject_id": str(row["subject_id"]), "steps": decoded(row["steps"])}

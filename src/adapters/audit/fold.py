@@ -7,7 +7,7 @@ type of event is one more function here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 State = dict[str, Any]
@@ -216,8 +216,10 @@ def _payment_requested(state: State, data: Data, at: datetime) -> None:
         gateway_id=None,
         decline_reason=None,
         refunded_minor=0,
+        refunds=[],
         created_at=at,
     )
+    state[CHILDREN] = {}
 
 
 @folds("payment.unclear")
@@ -245,8 +247,39 @@ def _payment_voided(state: State, data: Data, at: datetime) -> None:
     state["status"] = "voided"
 
 
+@folds("payment.refund_requested")
+def _payment_refund_requested(state: State, data: Data, at: datetime) -> None:
+    state["refunds"].append(
+        {
+            "id": data["refund_id"],
+            "amount_minor": data["amount_minor"],
+            "status": "requested",
+            "decline_reason": None,
+            "requested_at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        }
+    )
+    state[CHILDREN][data["refund_id"]] = {}
+
+
+@folds("payment.refund_declined")
+def _payment_refund_declined(state: State, data: Data, at: datetime) -> None:
+    _refund(state, data).update(status="declined", decline_reason=data["reason"])
+
+
 @folds("payment.refunded")
 def _payment_refunded(state: State, data: Data, at: datetime) -> None:
+    refund = _refund(state, data)
+    if refund["amount_minor"] != data["amount_minor"]:
+        raise NotAsOrdered(f"{data['amount_minor']} were given back, of {refund['amount_minor']} asked for")
+    refund["status"] = "refunded"
     state["refunded_minor"] += data["amount_minor"]
     rest = state["amount_minor"] - state["refunded_minor"]
     state["status"] = "partly_refunded" if rest else "refunded"
+
+
+def _refund(state: State, data: Data) -> State:
+    for refund in state["refunds"]:
+        if refund["id"] == data["refund_id"]:
+            found: State = refund
+            return found
+    raise NotAsOrdered(f"nobody asked for the refund {data['refund_id']}")

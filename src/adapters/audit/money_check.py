@@ -40,7 +40,7 @@ SUSPECTS_MAX: Final = 100_000
 IDS_A_QUERY: Final = 1_000
 
 _decode = msgspec.json.Decoder().decode
-# Sagas may be about the order or about one of its payments.
+# Sagas are about the order or about a refund of one of its payments.
 _ORDERS: Final = """
 SELECT o.tenant_id::text, o.id::text, o.status, o.total_minor, o.currency,
     coalesce((
@@ -52,7 +52,12 @@ SELECT o.tenant_id::text, o.id::text, o.status, o.total_minor, o.currency,
     coalesce((
         SELECT json_agg(json_build_array(s.id, s.status, s.version) ORDER BY s.id)
         FROM saga s WHERE s.tenant_id = o.tenant_id AND s.subject_id = ANY(
-            ARRAY(SELECT p.id FROM payment p WHERE p.tenant_id = o.tenant_id AND p.order_id = o.id) || o.id
+            ARRAY(
+                SELECT (r ->> 'id')::uuid FROM payment p, jsonb_array_elements(
+                    CASE WHEN p.refunds IS JSON ARRAY THEN p.refunds::jsonb ELSE '[]' END
+                ) r
+                WHERE p.tenant_id = o.tenant_id AND p.order_id = o.id AND pg_input_is_valid(r ->> 'id', 'uuid')
+            ) || o.id
         )
     ), '[]')::text
 FROM {source}

@@ -61,7 +61,7 @@ class PaymentRow(NamedTuple):
 
 
 class SagaRow(NamedTuple):
-    """A saga of the order, or of one of its payments."""
+    """A saga of the order, or of a refund."""
 
     id: str
     status: str

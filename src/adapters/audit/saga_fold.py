@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.audit.fold import Data, NotAsOrdered, State, folds, moment
+from adapters.audit.fold import Data, NotAsOrdered, State, Step, folds, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,25 @@ DEFINITIONS: Final = {
         StepRule("capture", can_be_undone=False, is_local=True),
         _NOTIFY,
     ),
+    "refund.1": (StepRule("refund", can_be_undone=False, is_local=False),),
 }
 """The steps of each definition that a saga may follow, in their order."""
 
 
-@folds("saga.started")
+def _folds(type_: str) -> Callable[[Step], Step]:
+    """What is looked up of the steps follows them."""
+
+    def register(step: Step) -> Step:
+        def with_repair(state: State, data: Data, at: datetime) -> None:
+            step(state, data, at)
+            state["needs_repair"] = any(each["state"] in ("parked", "undo_parked") for each in state["steps"])
+
+        return folds(type_)(with_repair)
+
+    return register
+
+
+@_folds("saga.started")
 def _started(state: State, data: Data, at: datetime) -> None:
     if data["definition"] not in DEFINITIONS:
         raise NotAsOrdered(f"the audit doesn't know the steps of {data['definition']}")
@@ -66,20 +81,20 @@ def _started(state: State, data: Data, at: datetime) -> None:
     _take_turn(state, at)
 
 
-@folds("saga.step_succeeded")
+@_folds("saga.step_succeeded")
 def _step_succeeded(state: State, data: Data, at: datetime) -> None:
     _step(state, data).update(state="done", result=data["result"], error="", has_effect=True)
     _pass_turn_on(state, at)
 
 
-@folds("saga.step_refused")
+@_folds("saga.step_refused")
 def _step_refused(state: State, data: Data, at: datetime) -> None:
     _step(state, data).update(state="refused", error=data["reason"])
     if _rules(state)[state["position"]].waits_when_refused and at < state["deadline_at"]:
         state["status"], state["due_at"] = "waiting", state["deadline_at"]
 
 
-@folds("saga.step_put_off")
+@_folds("saga.step_put_off")
 def _step_put_off(state: State, data: Data, at: datetime) -> None:
     _note_failure(state, data)
     due_at = moment(data["due_at"])
@@ -87,7 +102,7 @@ def _step_put_off(state: State, data: Data, at: datetime) -> None:
     state["due_at"] = due_at if is_bound else min(due_at, state["deadline_at"])
 
 
-@folds("saga.step_parked")
+@_folds("saga.step_parked")
 def _step_parked(state: State, data: Data, at: datetime) -> None:
     _note_failure(state, data)
     if data["direction"] == "do":
@@ -97,14 +112,14 @@ def _step_parked(state: State, data: Data, at: datetime) -> None:
         _end_undo(state, data, "undo_parked", at)
 
 
-@folds("saga.attempt_began")
+@_folds("saga.attempt_began")
 def _attempt_began(state: State, data: Data, at: datetime) -> None:
     _step(state, data).update(attempt=data["attempt"], error="")
     state["status"] = "running"
     _take_turn(state, at)
 
 
-@folds("saga.compensation_began")
+@_folds("saga.compensation_began")
 def _compensation_began(state: State, data: Data, at: datetime) -> None:
     state.update(status="compensating", reason=data["reason"], due_at=at, doubt_since=at)
     for rule, step in zip(_rules(state), state["steps"], strict=True):
@@ -113,18 +128,18 @@ def _compensation_began(state: State, data: Data, at: datetime) -> None:
             step["state"] = "open"
 
 
-@folds("saga.step_undone")
+@_folds("saga.step_undone")
 def _step_undone(state: State, data: Data, at: datetime) -> None:
     _end_undo(state, data, "undone" if data["had_effect"] else "absent", at)
 
 
-@folds("saga.effect_found")
+@_folds("saga.effect_found")
 def _effect_found(state: State, data: Data, at: datetime) -> None:
     _step(state, data).update(state="done", result=data["result"], tries=0, has_effect=True)
     state["status"], state["due_at"] = "compensating", at
 
 
-@folds("saga.repaired")
+@_folds("saga.repaired")
 def _repaired(state: State, data: Data, at: datetime) -> None:
     step = _step(state, data)
     match data["direction"], data["how"]:
@@ -143,12 +158,12 @@ def _repaired(state: State, data: Data, at: datetime) -> None:
             raise NotAsOrdered(f"the audit doesn't know the repair {how} of direction {direction}")
 
 
-@folds("saga.completed")
+@_folds("saga.completed")
 def _completed(state: State, data: Data, at: datetime) -> None:
     state["status"], state["due_at"] = "completed", None
 
 
-@folds("saga.compensated")
+@_folds("saga.compensated")
 def _compensated(state: State, data: Data, at: datetime) -> None:
     state["status"], state["due_at"] = "compensated", None
 

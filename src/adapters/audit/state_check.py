@@ -13,7 +13,7 @@ from adapters.audit.findings import Findings
 from adapters.audit.fold import CHILDREN, DELETION, State
 from adapters.audit.snapshot import Row, Snapshot
 from adapters.audit.stream_fold import StreamFold
-from adapters.audit.tables import CHILD_TABLES, EVENTS, TABLES, ChildTable, Table, decoded_steps
+from adapters.audit.tables import CHILD_TABLES, EVENTS, LISTS, TABLES, ChildTable, Table, decoded
 
 PROGRESS_EVERY: Final = 10_000
 EVENTS_SAY: Final = "its events"
@@ -112,30 +112,27 @@ class StateCheck:
 
     def _compare_row(self, key: _Key, table: Table, told: State, row: State) -> None:
         for column in table.columns:
-            if column == "steps":
-                self._compare_steps(key, told["steps"], decoded_steps(row["steps"]))
+            if column in LISTS:
+                self._compare_list(key, table.kind, column, told[column], decoded(row[column]))
             elif row[column] != told.get(column):
                 self._differ(key, table.kind, column, told.get(column), EVENTS_SAY, row[column], ROW_SAYS)
         if table.kind == "stock":
             self._require_law(key, told, EVENTS_SAY)
 
-    def _compare_steps(self, key: _Key, told: list[State], row: Any) -> None:
+    def _compare_list(self, key: _Key, kind: str, column: str, told: list[State], row: Any) -> None:
         if told == row:
             return
-        by_name = (
-            {step.get("name"): step for step in row if isinstance(step, dict)}
-            if isinstance(row, list)
-            else {}
-        )
-        if [step["name"] for step in told] != list(by_name):
-            self._differ(key, "saga", "steps", ", ".join(s["name"] for s in told), EVENTS_SAY, row, ROW_SAYS)
+        word, name = LISTS[column]
+        stored = [each for each in row if isinstance(each, dict)] if isinstance(row, list) else []
+        if [each[name] for each in told] != [each.get(name) for each in stored]:
+            expected = ", ".join(each[name] for each in told)
+            self._differ(key, kind, column, expected, EVENTS_SAY, row, ROW_SAYS)
             return
-        for step in told:
-            found = by_name[step["name"]]
-            for name in sorted(step.keys() | found.keys()):
-                if step.get(name, _ABSENT) != found.get(name, _ABSENT):
-                    field = f"step {step['name']}.{name}"
-                    self._differ(key, "saga", field, step.get(name), EVENTS_SAY, found.get(name), ROW_SAYS)
+        for each, found in zip(told, stored, strict=True):
+            for part in sorted(each.keys() | found.keys()):
+                if each.get(part, _ABSENT) != found.get(part, _ABSENT):
+                    field = f"{word} {each[name]}.{part}"
+                    self._differ(key, kind, field, each.get(part), EVENTS_SAY, found.get(part), ROW_SAYS)
 
     def _compare_children(self, key: _Key, table: ChildTable, told: State, rows: Sequence[Row]) -> None:
         marks = {name: told[name] for name in DELETION} if table.bears_deletion else {}

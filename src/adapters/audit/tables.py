@@ -22,7 +22,9 @@ PERSONAL: Final = frozenset(
 )  # fmt: skip
 """What stands in them is not told."""
 
-_IDS: Final = frozenset({"id", "product_id", "order_id", "stock_item_id", "subject_id", "deletion_id"})
+_IDS: Final = frozenset(
+    "id product_id order_id stock_item_id subject_id deletion_id payment_id refund_id".split()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +83,14 @@ TABLES: Final = (
         name="payment",
         columns=(
             *_LIFE, "order_id", "attempt", "amount_minor", "currency", "method", "status", "gateway_id",
-            "decline_reason", "refunded_minor",
+            "decline_reason", "refunded_minor", "refunds",
         ),
     ),
     Table(
         kind="saga",
         name="saga",
         columns=(
-            *_LIFE, "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
+            *_LIFE, "definition", "subject_id", "status", "position", "reason", "steps", "needs_repair", "deadline_at",
             "doubt_since", "due_at",
         ),
     ),
@@ -110,6 +112,14 @@ CHILD_TABLES: Final = (
         columns=("quantity",),
         bears_deletion=False,
     ),
+    ChildTable(
+        kind="payment",
+        name="refund_payment",
+        owner="payment_id",
+        key="refund_id",
+        columns=(),
+        bears_deletion=False,
+    ),
 )
 
 EVENTS: Final = (
@@ -118,8 +128,12 @@ EVENTS: Final = (
 )
 
 
-def decoded_steps(text: str) -> Any:
-    """The steps of a saga's row; the text itself if it is no JSON."""
+LISTS: Final = {"steps": ("step", "name"), "refunds": ("refund", "id")}
+"""Columns of JSON text that hold a list of objects: what one is called, and by which field it is known."""
+
+
+def decoded(text: str) -> Any:
+    """What such a column holds; the text itself if it is no JSON."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:

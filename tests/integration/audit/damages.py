@@ -112,6 +112,20 @@ DAMAGES: Final = {
             ("M1", "order", "payment pay_1", "none", "*"),
         },
     ),
+    "a refund's amount": (
+        (
+            "UPDATE payment SET refunds = replace(refunds, '\"amount_minor\":100', '\"amount_minor\":99')"
+            " WHERE tenant_id = %(tenant)s AND order_id = %(refunded)s"
+        ),
+        {("E9", "payment", "*", "100", "99")},
+    ),
+    "whose a refund is": (
+        (
+            "DELETE FROM refund_payment WHERE tenant_id = %(tenant)s AND payment_id ="
+            " (SELECT id FROM payment WHERE tenant_id = %(tenant)s AND order_id = %(refunded)s)"
+        ),
+        {("E9", "payment", "*", "a row", "none")},
+    ),
     "a saga row": (
         f"UPDATE saga SET steps = replace(steps, '\"tries\":0', '\"tries\":3') WHERE {SAGA_OF_PAID}",
         {

@@ -15,6 +15,7 @@ from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.ports.payment_gateway import Operation
 from builders import a_product, an_order, stock_of
 from domain.inventory.product import Product
+from domain.money import Money
 from domain.orders.order import Order, ReturnLine
 from domain.retention import Deletion, RetentionPolicy
 from domain.saga.progress import SagaStatus
@@ -49,6 +50,11 @@ class Workload:
         self.capturing = self.start_capturing()
         self._amend_ship_return()
         self.purged = self._purged()
+        self.refunded = self.place_and_fulfil()
+        self.house.refund(self.refunded, Money(100, "EUR"))
+        self.refunding = self.place_and_fulfil()
+        self.gateway.script(Operation.REFUND, Fault.UNKNOWN_AFTER_EFFECT)
+        self.house.refund(self.refunding, Money(420, "EUR"))
         self._more_goods()
 
     def order(self, order_id: UUID) -> Order:
