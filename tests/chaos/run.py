@@ -103,6 +103,7 @@ class ChaosRun:
         ) as (stack, service):
             settings = Settings.from_environment()  # as the stack has set it for its processes, and this one
             target = Target(
+                state_dir=stack.state.path,
                 url=service.url,
                 token=service.token,
                 superuser_url=stack.urls.superuser_url,
