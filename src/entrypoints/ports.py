@@ -67,6 +67,10 @@ def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
     return bell().ring if redis_url else lambda: None
 
 
+def _audited_url(settings: Settings) -> str:
+    return settings.database_system_url or settings.database_url
+
+
 class Ports(containers.DeclarativeContainer):
     """One entry for each port: the adapter that the settings choose."""
 
@@ -331,5 +335,10 @@ class Ports(containers.DeclarativeContainer):
             ),
         ),
         broker_checks,
+    )
+    auditor = providers.Factory(
+        _named("adapters.audit.audit.PostgresAuditor"),
+        providers.Callable(_audited_url, settings),
+        ledger=payment_gateway,
     )
     migrate = providers.Callable(_named("adapters.django_orm.schema.migrate"))
