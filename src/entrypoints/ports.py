@@ -229,7 +229,7 @@ class Ports(containers.DeclarativeContainer):
         ),
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
-    workers_of = providers.Callable(_named("adapters.dramatiq_queue.queue.workers_of"))
+    worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
     consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
