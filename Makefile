@@ -9,7 +9,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/cache/bytecode
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.venv/cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fuzz chaos bench guarantees lock clean
+.PHONY: help setup demo test lint fuzz chaos bench dbos guarantees lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ chaos: setup ## kill and flush the real stack under load for five minutes, then 
 bench: setup ## measure, side by side with the alternatives
 	@$(HOLDWATER) bench
 
+dbos: setup ## install DBOS, the peer of `holdwater bench saga`, in an environment of its own
+	@test -x .venv/dbos/bin/python || $(PY) -m venv .venv/dbos
+	@.venv/dbos/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r bench/fulfilment/dbos.lock
+
 guarantees: setup ## write docs/guarantees.md from the tests' promise marks
 	@$(PY) tests/guarantees.py
 
@@ -45,6 +50,8 @@ lock: setup ## pin the newest allowed versions, with hashes, in requirements.loc
 	@test -x .venv/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 		--no-strip-extras --extra dev --no-header pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--no-header bench/fulfilment/dbos.in -o bench/fulfilment/dbos.lock
 
 clean: ## remove .venv with all caches; var/ with its data stays
 	@rm -rf .venv build dist src/*.egg-info .coverage

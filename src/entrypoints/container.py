@@ -180,7 +180,6 @@ class Container(Ports):
     saga_steps = providers.Singleton(_saga_steps, gateway=Ports.payment_gateway, new_id=Ports.new_id)
     advance_saga = providers.Singleton(
         AdvanceSagaHandler,
-        claims=Ports.saga_claims,
         late_replies=Ports.late_replies,
         steps=saga_steps,
         open_unit_of_work=Ports.unit_of_work.provider,

@@ -72,6 +72,10 @@ def _callback_readers(secret: str, sandbox: Callable[[str], CallbackReader]) -> 
     return {"sandbox": sandbox(secret)} if secret else {}
 
 
+def _audited_url(settings: Settings) -> str:
+    return settings.database_system_url or settings.database_url
+
+
 class Ports(containers.DeclarativeContainer):
     """One entry for each port: the adapter that the settings choose."""
 
@@ -181,11 +185,6 @@ class Ports(containers.DeclarativeContainer):
         kept_s=LAG_KEPT_S,
         wait_s=LAG_WAIT_S,
     )
-    saga_claims = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaClaims")),
-        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaClaims"), memory),
-    )
     saga_views = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_views.DjangoSagaViews")),
@@ -194,7 +193,7 @@ class Ports(containers.DeclarativeContainer):
     due_sagas = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),
-        memory=saga_claims,
+        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemoryDueSagas"), memory),
     )
     saga_directory = providers.Selector(
         settings.provided.persistence,
@@ -251,7 +250,7 @@ class Ports(containers.DeclarativeContainer):
         ),
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
-    workers_of = providers.Callable(_named("adapters.dramatiq_queue.queue.workers_of"))
+    worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
     consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
@@ -357,5 +356,10 @@ class Ports(containers.DeclarativeContainer):
             ),
         ),
         broker_checks,
+    )
+    auditor = providers.Factory(
+        _named("adapters.audit.audit.PostgresAuditor"),
+        providers.Callable(_audited_url, settings),
+        ledger=payment_gateway,
     )
     migrate = providers.Callable(_named("adapters.django_orm.schema.migrate"))

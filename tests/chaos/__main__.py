@@ -16,6 +16,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from chaos.audit_slice import AuditSlice
 from chaos.fulfilment_slice import FulfilmentSlice
 from chaos.orders_slice import OrdersSlice
 from chaos.receiver import Receiver
@@ -40,6 +41,7 @@ def chaos(seed: int, intensity: Intensity, state_dir: Path) -> Report:
     slices: list[Slice] = [
         OrdersSlice(receiver),
         FulfilmentSlice(),
+        AuditSlice(),
         UpkeepSlice({**PROCESSES, "web": WEB_PROCESSES}),
     ]
     try:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg2
 import redis
 
 from adapters.embedded.errors import EmbeddedServiceError
+from adapters.embedded.ports import http_answers
 from adapters.embedded.stack import EmbeddedStack
 from adapters.embedded.supervisor import Patience
 from chaos.receiver import HANGS_UP
@@ -36,6 +38,8 @@ EFFECTS_WITHIN_S: Final = 5.0
 """After Redis is back, the effects of what was accepted without it."""
 POLL_S: Final = 0.25
 REDIS_BACK_S_MAX: Final = 30.0
+WEB_BACK_S_MAX: Final = 120.0
+"""After the last kill; a busy machine starts a process slowly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,7 @@ class ChaosRun:
         ) as (stack, service):
             settings = Settings.from_environment()  # as the stack has set it for its processes, and this one
             target = Target(
+                state_dir=stack.state.path,
                 url=service.url,
                 token=service.token,
                 superuser_url=stack.urls.superuser_url,
@@ -136,6 +141,7 @@ class ChaosRun:
             for each in self._slices:
                 each.be_fair()
             self._wait_for_settled(target, at_most=CALM)
+            _wait_for_answers(target)
             self.report.outage = self._hold_redis_down(stack, target)
         for each in self._slices:
             each.stop()
@@ -197,6 +203,14 @@ class ChaosRun:
             self.report.differences.append(
                 f"effects came {outage.effects_s} s after Redis was back; {EFFECTS_WITHIN_S:g} s are promised"
             )
+
+
+def _wait_for_answers(target: Target) -> None:
+    """Until web takes orders again: nothing is unsettled either where nothing is accepted."""
+    port = urlsplit(target.url).port or 80
+    deadline = time.monotonic() + WEB_BACK_S_MAX
+    while not http_answers(port, "/readyz") and time.monotonic() < deadline:
+        time.sleep(POLL_S)
 
 
 def _flush(stack: EmbeddedStack) -> bool:

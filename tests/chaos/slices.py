@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -12,6 +13,7 @@ from typing import Protocol
 class Target:
     """The running service, as load and checks reach it."""
 
+    state_dir: Path
     url: str
     token: str
     superuser_url: str

@@ -9,16 +9,19 @@ from uuid import UUID
 
 from django.db import connections
 
-from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaClaims
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
 from application.orders.fulfil_order import FulfilOrder
+from application.payments.refund_payment import CarryOutRefund
 from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
 from builders import a_context, a_product, an_order, stock_of
 from domain.inventory.product import Product
+from domain.money import Money
 from domain.orders.fulfilment import ORDER_FULFILMENT
 from domain.orders.order import Order
+from domain.payments.refund import REFUND_SAGA
 from domain.saga.progress import SagaStatus
 from domain.saga.saga import Saga
 
@@ -42,23 +45,42 @@ class FulfilmentHouse:
         self.sagas: dict[UUID, UUID] = {}
         self.methods: dict[UUID, str] = {}
         self._handler = AdvanceSagaHandler(
-            claims=DjangoSagaClaims(),
             late_replies=DjangoLateReplies(),
-            steps={ORDER_FULFILMENT.name: FulfilOrder(gateway, new_id)},
+            steps={
+                ORDER_FULFILMENT.name: FulfilOrder(gateway, new_id),
+                REFUND_SAGA.name: CarryOutRefund(gateway),
+            },
             open_unit_of_work=DjangoUnitOfWork,
             now=now,
             new_id=new_id,
             jitter=lambda: 0.5,
         )
 
-    def place(self, method: str) -> None:
-        """An order, and its saga with it."""
+    def place(self, method: str) -> UUID:
+        """An order, and its saga with it; the order's id."""
         order = an_order().with_line(self.product).with_(payment_method=method).placed()
         saga = Saga.start(ORDER_FULFILMENT, id=new_id(), subject_id=order.id, at=now())
         with DjangoUnitOfWork(self.context) as uow:
             uow.orders.save(order)
             uow.sagas.save(saga)
         self.sagas[saga.id], self.methods[order.id] = order.id, method
+        return order.id
+
+    def refund(self, order_id: UUID, amount: Money) -> None:
+        """So much of the order's first payment, as far as it goes now."""
+        refund_id, saga_id = new_id(), new_id()
+        with DjangoUnitOfWork(self.context) as uow:
+            payment = uow.payments.of_order(order_id)[0]
+            payment.request_refund(refund_id, amount, reason="arrived open", at=now())
+            uow.payments.save(payment)
+            uow.sagas.save(Saga.start(REFUND_SAGA, id=saga_id, subject_id=refund_id, at=now()))
+        self._handler.handle(self.context.tenant_id, saga_id)
+
+    def advance(self, order_id: UUID) -> None:
+        """The saga of that order, as far as it goes now."""
+        for saga_id, subject_id in self.sagas.items():
+            if subject_id == order_id:
+                self._handler.handle(self.context.tenant_id, saga_id)
 
     def work(self, *, until: Collection[SagaStatus], skip: timedelta, uninvited: bool = False) -> None:
         """Advance what is due until all sagas stand at one of these; between rounds that much of pauses is skipped.
@@ -68,9 +90,9 @@ class FulfilmentHouse:
         for _ in range(ROUNDS_MAX):
             if all(self.saga(saga_id).status in until for saga_id in self.sagas):
                 return
-            for tenant_id, saga_id in DjangoDueSagas().due(DUE_MAX):
-                if tenant_id == self.context.tenant_id:
-                    self._handler.handle(tenant_id, saga_id)
+            own = self.context.tenant_id
+            due = [saga_id for tenant_id, saga_id in DjangoDueSagas().due(DUE_MAX) if tenant_id == own]
+            self._handler.handle_all(own, due)
             for saga_id in self.sagas if uninvited else ():
                 self._handler.handle(self.context.tenant_id, saga_id)
             self._skip(skip)

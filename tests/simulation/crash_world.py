@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from adapters.memory.database import InMemoryDatabase
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_repositories import InMemoryLateReplies
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
 from application.orders.cancel_order import CancelOrder, CancelOrderHandler
@@ -136,7 +136,6 @@ class CrashWorld:
 
         Unit.points = points
         self.handler = AdvanceSagaHandler(
-            claims=Fragile(InMemorySagaClaims(self.database), "claims", points),
             late_replies=Fragile(InMemoryLateReplies(self.database), "late replies", points),
             steps={ORDER_FULFILMENT.name: steps, FREE_ORDER_FULFILMENT.name: steps},
             open_unit_of_work=functools.partial(Unit, database=self.database),

@@ -109,17 +109,15 @@ def test_cancelled_at_every_point(method: str) -> None:
 def test_a_frozen_worker_that_calls_after_everything_was_undone_leaves_nothing_behind() -> None:
     world = CrashWorld("good")
     frozen = world.handler
-    claim = frozen.claims.claim(world.context.tenant_id, world.saga_id)
-    assert claim is not None
-    due = frozen.go_on(claim, None)
-    assert due is not None  # and here it is frozen, before its call
+    (due,) = frozen.begin(world.context.tenant_id, [world.saga_id])
+    # And here it is frozen, before its call.
     world.cancel()
     world.recover()
     world.work()
     assert world.ending().order == "cancelled"
     assert world.bank.accounts == {}
     reply = due.steps.call(due.directive, due.key, due.prepared)  # the money is set aside after all
-    assert frozen.go_on(claim, Heard(due, reply)) is None
+    assert frozen.go_on([Heard(due, reply)]) == []
     assert world.saga().next(world.at).action is Action.UNDO
     world.work()
     world.require_conservation()
@@ -129,15 +127,12 @@ def test_a_frozen_worker_that_calls_after_everything_was_undone_leaves_nothing_b
 def test_a_worker_whose_saga_was_taken_over_changes_nothing() -> None:
     world = CrashWorld("good")
     frozen = world.handler
-    claim = frozen.claims.claim(world.context.tenant_id, world.saga_id)
-    assert claim is not None
-    due = frozen.go_on(claim, None)
-    assert due is not None
+    (due,) = frozen.begin(world.context.tenant_id, [world.saga_id])
     world.recover()
     world.work()
     before: Saga = world.saga()
     reply = due.steps.call(due.directive, due.key, due.prepared)
-    assert frozen.go_on(claim, Heard(due, reply)) is None
+    assert frozen.go_on([Heard(due, reply)]) == []
     assert world.saga().version == before.version
     (late,) = frozen.late_replies.list(world.context.tenant_id, saga_id=world.saga_id, after=None, limit=10)
     assert late.key == due.key

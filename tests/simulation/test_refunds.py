@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from adapters.memory.database import InMemoryDatabase
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_repositories import InMemoryLateReplies
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
 from application.payments.refund_payment import CarryOutRefund, RefundPayment, RefundPaymentHandler
@@ -70,7 +70,6 @@ class RefundWorld:
 
         Unit.points = self.points
         self.handler = AdvanceSagaHandler(
-            claims=Fragile(InMemorySagaClaims(self.database), "claims", self.points),
             late_replies=Fragile(InMemoryLateReplies(self.database), "late replies", self.points),
             steps={REFUND_SAGA.name: CarryOutRefund(Fragile(self.bank, "bank", self.points))},
             open_unit_of_work=functools.partial(Unit, database=self.database),

@@ -36,6 +36,8 @@ PLANTS = [
     ("adapters-are-siblings", "adapters.memory.planted", "adapters.django_orm.planted"),
     ("adapters-are-siblings", "adapters.embedded.planted", "adapters.planted"),
     ("adapters-are-siblings", "adapters.row_mapping.planted", "adapters.django_orm.planted"),
+    ("the-audit-shares-nothing", "adapters.audit.planted", "domain.orders.planted"),
+    ("the-audit-shares-nothing", "adapters.audit.planted", "adapters.row_mapping.planted"),
     ("only-the-container-meets-adapters", "entrypoints.rest_api.planted", "adapters.django_orm.planted"),
     ("only-the-container-meets-adapters", "entrypoints.cli.planted", "adapters.embedded.planted"),
     ("only-the-container-meets-adapters", "entrypoints.cli.stack", "adapters.django_orm.planted"),

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import BooleanField, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 
-from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot
+from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot, slots
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import OrderLine as OrderLineModel
 from adapters.django_orm.models import Product as ProductModel
@@ -47,6 +47,25 @@ _STOCK_ITEM_SELECT: Final = (
     "SELECT jsonb_build_object('order_id', r.order_id, 'quantity', r.quantity) FROM stock_reservation r"
     " WHERE r.tenant_id = s.tenant_id AND r.stock_item_id = s.id ORDER BY r.order_id) FROM "
 )
+
+
+_STOCK_OF_PRODUCTS: Final = (
+    "stock_item s WHERE s.tenant_id = %s AND s.product_id = ANY(%s::uuid[]) AND s.deleted_at IS NULL"
+    " ORDER BY s.id"
+)
+LOCKED_STOCK_OF_PRODUCTS: Final = (
+    f"SELECT 1 FROM {_STOCK_OF_PRODUCTS} FOR UPDATE; "  # noqa: S608 - constants
+    f"SELECT {', '.join('s.' + column for column in _STOCK_ITEM_COLUMNS)}, ARRAY("
+    "SELECT jsonb_build_object('order_id', r.order_id, 'quantity', r.quantity) FROM stock_reservation r"
+    " WHERE r.tenant_id = s.tenant_id AND r.stock_item_id = s.id AND r.order_id = ANY(%s::uuid[])"
+    f" ORDER BY r.order_id) FROM {_STOCK_OF_PRODUCTS}"
+)
+"""Lock the stock of live products in the order of the items' ids, then read it with some orders' reservations.
+
+Two statements as in `locked_stock_select`. Parameters: tenant, products; orders, tenant, products.
+"""
+PRODUCT_OF_STOCK: Final = _STOCK_ITEM_COLUMNS.index("product_id")
+"""The place in a row."""
 
 
 class _LineRow(TypedDict):
@@ -89,6 +108,14 @@ def order_by_id(*, with_deleted: bool = False) -> CompiledQuery:
     orders = OrderModel.objects.all_with_deleted() if with_deleted else OrderModel.objects.all()
     wanted = orders.filter(tenant_id=slot("tenant_id"), id=slot("id"))
     return compile_query(order_rows(wanted, with_deleted=with_deleted))
+
+
+@functools.cache
+def orders_by_id() -> CompiledQuery:
+    """The orders of `ids`, of `tenant_id`, live or deleted; their rows are for `order_of`, each with its id first."""
+    is_wanted = slots('"customer_order"."id" = ANY(%s::uuid[])', "ids", output_field=BooleanField())
+    wanted = OrderModel.objects.all_with_deleted().filter(is_wanted, tenant_id=slot("tenant_id"))
+    return compile_query(order_rows(wanted, with_deleted=True))
 
 
 @functools.cache

@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 import uuid_utils.compat
 
-from adapters.django_orm.table_writes import Statement
-from adapters.row_mapping.json_codec import event_from_data, event_to_data
+from adapters.django_orm.row_writes import Statement
+from adapters.row_mapping.json_codec import event_from_data, event_to_json
 from application.ports.event_store import RecordedEvent
-from application.ports.unit_of_work import CommandContext
+from application.ports.unit_of_work import Cause, CommandContext
 from domain.event import Event
 
 COLUMNS: Final = (
@@ -24,8 +24,8 @@ COLUMNS: Final = (
 
 _APPEND_ONE: Final = "SELECT append_event(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _APPEND: Final = (
-    "SELECT append_events(%s, %s, %s, %s, %s, %s::uuid[], %s::text[], %s::uuid[], %s::integer[], %s::text[],"
-    " %s::integer[], %s::timestamptz[], %s::jsonb[])"
+    "SELECT append_events(%s, %s, %s, %s::text[], %s::text[], %s::uuid[], %s::text[], %s::uuid[], %s::integer[],"
+    " %s::text[], %s::integer[], %s::timestamptz[], %s::jsonb[])"
 )
 
 
@@ -37,12 +37,15 @@ class NewEvent:
     stream_id: UUID
     version: int
     event: Event
+    cause: Cause | None = None
+    """None: the context's."""
 
 
 def append_statement(context: CommandContext, events: Sequence[NewEvent]) -> Statement:
     """Append the events in their order, in one call; each gets an id of its own."""
     rows = [
         (
+            *(new.cause or (context.correlation_id, context.causation_id)),
             uuid_utils.compat.uuid7(),
             new.stream_kind,
             new.stream_id,
@@ -50,20 +53,16 @@ def append_statement(context: CommandContext, events: Sequence[NewEvent]) -> Sta
             new.event.wire_name,
             new.event.schema_version,
             new.event.occurred_at,
-            msgspec.json.encode(event_to_data(new.event)).decode(),
+            event_to_json(new.event),
         )
         for new in events
     ]
-    cause = (
-        context.tenant_id,
-        context.actor,
-        context.correlation_id,
-        context.causation_id,
-        context.traceparent,
-    )
     if len(rows) == 1:
-        return Statement(_APPEND_ONE, (*cause, *rows[0]))
-    return Statement(_APPEND, (*cause, *(list(column) for column in zip(*rows, strict=True))))
+        (correlation_id, causation_id, *row) = rows[0]
+        caller = (context.tenant_id, context.actor, correlation_id, causation_id, context.traceparent)
+        return Statement(_APPEND_ONE, (*caller, *row))
+    columns = (list(column) for column in zip(*rows, strict=True))
+    return Statement(_APPEND, (context.tenant_id, context.actor, context.traceparent, *columns))
 
 
 def recorded_event(row: Sequence[Any]) -> RecordedEvent:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.django_orm.table_writes import Statement
+from adapters.django_orm.row_writes import Statement
 from adapters.django_orm.tenant_session import TenantSession
 from adapters.row_mapping.json_codec import outcome_from_data, outcome_to_data
 from application.ports.unit_of_work import CommandContext

@@ -8,7 +8,7 @@ from uuid import UUID
 import uuid_utils.compat
 
 from adapters.django_orm.event_rows import NewEvent
-from adapters.django_orm.table_writes import Statement
+from adapters.django_orm.row_writes import Statement
 from application.ports.outbox import Subscriptions
 
 

@@ -9,9 +9,11 @@ from django.db.models import DateTimeField, QuerySet, Value
 
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
+from adapters.django_orm.models import StockItem as StockItemModel
 from adapters.django_orm.tenant_session import Row, compiled
 from domain.errors import DomainError, Gone, NotFound
 from domain.inventory.product import Product
+from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
 from domain.soft_deletion import GoneForGood
 
@@ -30,6 +32,14 @@ def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
     never = Value(None, output_field=DateTimeField())
     latest = latest_deleted_product(tenant_id, sku).values_list("id", "version", never)
     return _refusal(query(*compiled(latest)), Product.kind, sku)
+
+
+def missing_stock(query: Query, tenant_id: UUID, product_id: UUID) -> DomainError:
+    """NotFound, or Gone with the version at which the stock of that product was deleted with it."""
+    deleted = StockItemModel.objects.only_deleted().filter(tenant_id=tenant_id, product_id=product_id)
+    never = Value(None, output_field=DateTimeField())
+    rows = query(*compiled(deleted.values_list("id", "version", never)))
+    return _refusal(rows, StockItem.kind, str(product_id))
 
 
 def latest_deleted_product(tenant_id: UUID, sku: str) -> QuerySet[ProductModel]:

@@ -18,6 +18,9 @@ PAYMENT_OF_REFUND: Final = (
     f"{_SELECT} id = (SELECT payment_id FROM refund_payment WHERE tenant_id = %s AND refund_id = %s)"  # noqa: S608
 )
 PAYMENTS_OF_ORDER: Final = f"{_SELECT} order_id = %s ORDER BY attempt"
+PAYMENTS_OF_ORDERS: Final = f"{_SELECT} order_id = ANY(%s::uuid[])"
+ORDER_OF_PAYMENT: Final = _COLUMNS.index("order_id")
+"""The place in a row."""
 
 
 def payment_of(row: Row) -> Payment:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -17,10 +18,10 @@ from adapters.django_orm.error_translation import (
 )
 from adapters.django_orm.event_rows import NewEvent, append_statement
 from adapters.django_orm.message_rows import message_statements
-from adapters.django_orm.table_writes import Statement
+from adapters.django_orm.row_writes import RowWrite, Statement, statements_of
 from adapters.django_orm.tenant_session import TenantSession
 from application.ports.outbox import Subscriptions
-from application.ports.unit_of_work import CommandContext
+from application.ports.unit_of_work import Cause, CommandContext
 from domain.aggregate import Aggregate
 from domain.errors import DomainError, StaleObjectError
 from domain.event import Event
@@ -37,8 +38,8 @@ _PLACES: Final = {"saga_subject_unique": Saga.kind, "payment_attempt_unique": Pa
 
 Saved = TypeVar("Saved", bound=Aggregate)
 Key = tuple[str, UUID]
-StatementsOf = Callable[[Saved, int, tuple[Event, ...]], Sequence[Statement]]
-"""The statements that write an aggregate over a stored version, given the events since."""
+WritesOf = Callable[[Saved, int, tuple[Event, ...]], Sequence[RowWrite]]
+"""What writes an aggregate over a stored version, given the events since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ class _Write:
     kind: str
     id: UUID
     stored_version: int
-    statements: tuple[Statement, ...]
+    rows: tuple[RowWrite, ...]
     events: tuple[Event, ...]
+    causes: tuple[Cause, ...]
+    """Of each event."""
     unique: str | None
     is_due: bool = False
 
@@ -63,9 +66,13 @@ class PendingWrites:
     def __init__(self, session: TenantSession, context: CommandContext, subscriptions: Subscriptions) -> None:
         self._session = session
         self._context = context
+        self.cause = Cause(context.correlation_id, context.causation_id)
+        """Of what is saved from now on."""
         self._subscriptions = subscriptions
         self._loaded: list[Aggregate] = []
         self._saved: dict[int, Aggregate] = {}
+        """By identity."""
+        self._saved_last: dict[Key, Aggregate] = {}
         self._pending: dict[Key, _Write] = {}
         self._written_versions: dict[Key, int] = {}
         self.has_work = False
@@ -79,15 +86,37 @@ class PendingWrites:
         return self._has_savepoint
 
     def loaded(self, aggregate: Saved) -> Saved:
-        """Remember an aggregate that was read; a rollback spends it."""
+        """The aggregate that was read, remembered, since a rollback spends it; or as it was saved meanwhile."""
+        saved: Saved | None = self.saved(aggregate.kind, aggregate.id)
+        if saved is not None:
+            return saved
         self._loaded.append(aggregate)
         return aggregate
 
-    def save(self, aggregate: Saved, statements_of: StatementsOf[Saved], *, is_due: bool = False) -> None:
-        """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up. Raises AggregateSpent."""
+    def saved(self, kind: str, id_: UUID) -> Any:
+        """What this transaction has saved of that id, as it was saved; None if it has not."""
+        return self._saved_last.get((kind, id_))
+
+    def all_saved(self, kind: str) -> list[Any]:
+        """Everything of that kind that this transaction has saved."""
+        return [aggregate for (of, _), aggregate in self._saved_last.items() if of == kind]
+
+    def write_out(self, kind: str) -> None:
+        """Flush if anything of that kind was saved, so that it can be read again. Raises as `flush` does."""
+        if self.all_saved(kind):
+            self.flush()
+            self._saved_last = {key: saved for key, saved in self._saved_last.items() if key[0] != kind}
+
+    def save(self, aggregate: Saved, writes_of: WritesOf[Saved], *, is_due: bool = False) -> None:
+        """Enlist the aggregate as it is now; `is_due`: it is for a worker to take up.
+
+        Raises AggregateSpent; StaleObjectError if it was read before another copy of it was saved.
+        """
         aggregate.require_unspent()
-        self._saved[id(aggregate)] = aggregate
         key = (aggregate.kind, aggregate.id)
+        if key in self._pending and self._saved_last.get(key, aggregate) is not aggregate:
+            raise StaleObjectError(kind=aggregate.kind, id=str(aggregate.id), current_version=None)
+        self._saved[id(aggregate)] = self._saved_last[key] = aggregate
         stored_version = self._written_versions.get(key, aggregate.stored_version)
         events = aggregate.pending_events[stored_version - aggregate.stored_version :]
         if not events:
@@ -95,11 +124,14 @@ class PendingWrites:
         unique = None
         if stored_version == 0 or any(isinstance(event, Restored) for event in events):
             unique = getattr(aggregate, "sku" if isinstance(aggregate, Product) else "reference", None)
+        earlier = self._pending.get(key)
+        causes = () if earlier is None else earlier.causes[: len(events)]
         self._pending[key] = _Write(
             *key,
             stored_version,
-            tuple(statements_of(aggregate, stored_version, events)),
+            tuple(writes_of(aggregate, stored_version, events)),
             events,
+            (*causes, *(self.cause for _ in events[len(causes) :])),
             unique,
             is_due,
         )
@@ -128,8 +160,10 @@ class PendingWrites:
                 raise StaleObjectError(
                     kind=kind, id=str(stream_id), current_version=earlier.stored_version + len(earlier.events)
                 )
-            self._pending[key] = _Write(
-                *key, earlier.stored_version, earlier.statements, (*earlier.events, *events), earlier.unique
+            self._pending[key] = replace(
+                earlier,
+                events=(*earlier.events, *events),
+                causes=(*earlier.causes, *(self.cause for _ in events)),
             )
             return
         guard = Statement(
@@ -137,7 +171,9 @@ class PendingWrites:
             " WHERE tenant_id = %s AND stream_id = %s), %s, %s)",
             (expected_version, self._context.tenant_id, stream_id, kind, stream_id),
         )
-        self._pending[key] = _Write(*key, expected_version, (guard,), tuple(events), None)
+        self._pending[key] = _Write(
+            *key, expected_version, (guard,), tuple(events), tuple(self.cause for _ in events), None
+        )
 
     def flush(self) -> None:
         """Write what is enlisted, in (kind, id) order, then messages, then events, all in one message to the server.
@@ -164,7 +200,13 @@ class PendingWrites:
         if not writes:
             return []
         events = _new_events(writes)
-        statements = [statement for write in writes for statement in write.statements]
+        statements = [
+            statement
+            for _, group in groupby(writes, key=lambda write: write.kind)
+            for statement in statements_of(
+                self._context.tenant_id, [row for write in group for row in write.rows]
+            )
+        ]
         messages = message_statements(self._context.tenant_id, events, self._subscriptions)
         statements += messages
         self.has_work = self.has_work or bool(messages) or any(write.is_due for write in writes)
@@ -205,6 +247,7 @@ class PendingWrites:
         for aggregate in self._saved.values():
             aggregate.mark_spent()
         self._saved.clear()
+        self._saved_last.clear()
 
     def rolled_back(self) -> None:
         """The transaction is gone: what was loaded or saved says what never happened."""
@@ -261,7 +304,9 @@ def _uniques(writes: Sequence[_Write], kind: str) -> list[str]:
 
 def _new_events(writes: Sequence[_Write]) -> list[NewEvent]:
     return [
-        NewEvent(write.kind, write.id, version, event)
+        NewEvent(write.kind, write.id, version, event, cause)
         for write in writes
-        for version, event in enumerate(write.events, start=write.stored_version + 1)
+        for version, (event, cause) in enumerate(
+            zip(write.events, write.causes, strict=True), start=write.stored_version + 1
+        )
     ]

@@ -45,6 +45,10 @@ AND o.deleted_at <= %s AND o.purged_at IS NULL AND NOT EXISTS (
 ) AND NOT EXISTS (
     SELECT 1 FROM message m
     WHERE m.tenant_id = o.tenant_id AND m.stream_id = o.id AND m.settled_at IS NULL
+) AND NOT EXISTS (
+    SELECT 1 FROM payment p JOIN refund_payment r ON r.tenant_id = p.tenant_id AND r.payment_id = p.id
+    JOIN saga s ON s.tenant_id = r.tenant_id AND s.subject_id = r.refund_id
+    WHERE p.tenant_id = o.tenant_id AND p.order_id = o.id AND s.status NOT IN %s
 )
 ORDER BY o.deleted_at LIMIT %s FOR UPDATE OF {locked} SKIP LOCKED
 """
@@ -106,7 +110,14 @@ class _Attendant:
 
 _SAGA: Final = _Attendant(
     kind=Saga.kind,
-    found="SELECT id FROM saga WHERE tenant_id = %s AND subject_id = %s",
+    found="""
+WITH given AS (SELECT %s::uuid AS tenant_id, %s::uuid AS order_id)
+SELECT s.id FROM saga s JOIN given USING (tenant_id)
+WHERE s.subject_id = order_id OR s.subject_id IN (
+    SELECT r.refund_id FROM payment p JOIN refund_payment r ON r.tenant_id = p.tenant_id AND r.payment_id = p.id
+    WHERE p.tenant_id = given.tenant_id AND p.order_id = given.order_id
+)
+""",
     row_of=saga_row_of,
     changing=("reason", "steps"),
 )
@@ -138,8 +149,8 @@ class DjangoPurge:
 
     def deleted_orders(self, deleted_before: datetime, limit: int) -> Sequence[DeletedOrder]:
         """See the port."""
-        due = self._query(_DUE_AFTER_A_SAGA, (_ENDED, deleted_before, limit))
-        due += self._query(_DUE_WITHOUT_A_SAGA, (deleted_before, limit))
+        due = self._query(_DUE_AFTER_A_SAGA, (_ENDED, deleted_before, _ENDED, limit))
+        due += self._query(_DUE_WITHOUT_A_SAGA, (deleted_before, _ENDED, limit))
         found = []
         for _, tenant_id, order_id in sorted(due)[:limit]:
             wanted = OrderModel.objects.all_with_deleted().filter(tenant_id=tenant_id, id=order_id)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENT_OF_REFUND, PAYMENTS_OF_ORDER, payment_of
+from adapters.django_orm.expected_rows import ExpectedRows
+from adapters.django_orm.payment_rows import (
+    ORDER_OF_PAYMENT,
+    PAYMENT_BY_ID,
+    PAYMENT_OF_REFUND,
+    PAYMENTS_OF_ORDERS,
+    payment_of,
+)
 from adapters.django_orm.pending_writes import PendingWrites
-from adapters.django_orm.table_writes import Statement, payment_statements, saga_statements
+from adapters.django_orm.table_writes import FREED_SAGA_TABLE, HELD_SAGA_TABLE, payment_writes, saga_writes
 from adapters.django_orm.tenant_session import (
     SYSTEM_ALIAS,
     Row,
@@ -31,25 +38,30 @@ SAGA_COLUMNS: Final = (
     "id", "version", "definition", "subject_id", "status", "position", "reason", "steps", "deadline_at",
     "doubt_since", "due_at", "created_at", "updated_at",
 )  # fmt: skip
+_ID_OF_SAGA: Final = 2
+"""The place in a row, after fence and lease."""
 _SAGA: Final = (
     f"SELECT fence, leased_until IS NOT NULL, {', '.join(SAGA_COLUMNS)}"  # noqa: S608 - constants
-    " FROM saga WHERE tenant_id = %s AND {of} = %s FOR UPDATE"
+    " FROM saga WHERE tenant_id = %s AND {which} FOR UPDATE"
 )
-_SAGA_BY_ID: Final = _SAGA.format(of="id")
-_SAGA_BY_SUBJECT: Final = _SAGA.format(of="subject_id")
+_SAGA_BY_ID: Final = _SAGA.format(which="id = %s")
+_SAGA_BY_SUBJECT: Final = _SAGA.format(which="subject_id = %s")
+_SAGAS: Final = _SAGA.format(which="id = ANY(%s::uuid[]) ORDER BY id")
 _HOLD: Final = """
 UPDATE saga SET leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s WHERE tenant_id = %s AND id = %s
 """
 _LET_GO: Final = "UPDATE saga SET leased_until = NULL, wake_at = due_at WHERE tenant_id = %s AND id = %s"
-_CLAIM: Final = """
-UPDATE saga SET fence = fence + 1, leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s
-WHERE tenant_id = %s AND id = (
-    SELECT id FROM saga WHERE tenant_id = %s AND id = %s AND due_at <= clock_timestamp()
+# The ids stand in the WHERE a second time, so that rows are found by their key whatever the planner thinks.
+_CLAIM: Final = f"""
+WITH free AS MATERIALIZED (
+    SELECT id FROM saga WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND due_at <= clock_timestamp()
         AND (leased_until IS NULL OR leased_until <= clock_timestamp())
-    FOR UPDATE SKIP LOCKED
+    ORDER BY id FOR UPDATE SKIP LOCKED
 )
-RETURNING fence
-"""
+UPDATE saga s SET fence = fence + 1, leased_until = clock_timestamp() + %s, wake_at = clock_timestamp() + %s
+FROM free WHERE s.tenant_id = %s AND s.id = ANY(%s::uuid[]) AND s.id = free.id
+RETURNING s.fence, true, {", ".join("s." + column for column in SAGA_COLUMNS)}
+"""  # noqa: S608 - constants
 # statement_timestamp is stable, so the index bounds the search.
 _DUE: Final = """
 WITH due AS (
@@ -75,9 +87,17 @@ class DjangoPaymentRepository:
 
     def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
+        self._expected = ExpectedRows(self._read)
+
+    def expect(self, order_ids: Collection[UUID]) -> None:
+        """See the port."""
+        self._expected.expect(order_ids)
 
     def get(self, payment_id: UUID) -> Payment:
         """See the port."""
+        saved: Payment | None = self._writes.saved(Payment.kind, payment_id)
+        if saved is not None:
+            return saved
         rows = self._session.query(PAYMENT_BY_ID, (self._tenant_id, payment_id))
         if not rows:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
@@ -92,15 +112,19 @@ class DjangoPaymentRepository:
 
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
-        rows = self._session.query(PAYMENTS_OF_ORDER, (self._tenant_id, order_id))
-        return [self._loaded(row) for row in rows]
+        self._expected.expect([order_id])
+        loaded = {row[0]: self._loaded(row) for row in self._expected.of(order_id) or ()}
+        saved = (each for each in self._writes.all_saved(Payment.kind) if each.order_id == order_id)
+        payments = loaded | {payment.id: payment for payment in saved}
+        return sorted(payments.values(), key=lambda payment: payment.attempt)
 
     def save(self, payment: Payment) -> None:
         """See the port."""
-        self._writes.save(
-            payment,
-            lambda saved, version, events: payment_statements(self._tenant_id, saved, version, events),
-        )
+        self._writes.save(payment, payment_writes)
+
+    def _read(self, order_ids: Collection[UUID]) -> Iterator[tuple[UUID, Row]]:
+        rows = self._session.query(PAYMENTS_OF_ORDERS, (self._tenant_id, list(order_ids)))
+        return ((row[ORDER_OF_PAYMENT], row) for row in rows)
 
     def _loaded(self, row: Row) -> Payment:
         return self._writes.loaded(payment_of(row))
@@ -111,10 +135,29 @@ class DjangoSagaRepository:
 
     def __init__(self, session: TenantSession, tenant_id: UUID, writes: PendingWrites) -> None:
         self._session, self._tenant_id, self._writes = session, tenant_id, writes
+        self._expected = ExpectedRows(self._read)
+        self._just_claimed: set[UUID] = set()
+
+    def claim(self, saga_ids: Collection[UUID]) -> Sequence[tuple[Saga, SagaClaim]]:
+        """See the port."""
+        own = (self._tenant_id, list(saga_ids))
+        rows = self._session.query(_CLAIM, (*own, LEASE, LEASE, *own))
+        claimed = [
+            (saga, SagaClaim(tenant_id=self._tenant_id, saga_id=saga.id, fence=row[0]))
+            for row in rows
+            for saga in [self._of(row)]
+        ]
+        self._just_claimed.update(saga.id for saga, _ in claimed)
+        return claimed
+
+    def expect(self, claims: Collection[SagaClaim]) -> None:
+        """See the port."""
+        self._expected.expect(claim.saga_id for claim in claims)
 
     def get(self, saga_id: UUID) -> Saga:
         """See the port."""
-        return self._of(self._row(saga_id))
+        saved: Saga | None = self._writes.saved(Saga.kind, saga_id)
+        return self._of(self._row(saga_id)) if saved is None else saved
 
     def get_held(self, claim: SagaClaim) -> Saga:
         """See the port."""
@@ -133,39 +176,32 @@ class DjangoSagaRepository:
         """See the port."""
         self._writes.save(
             saga,
-            lambda saved, version, events: saga_statements(self._tenant_id, saved, version),
+            lambda saved, version, events: saga_writes(saved, version),
             is_due=saga.is_due_at_once,
         )
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:
         """See the port. The lease needs a message of its own only if nothing else is written of the saga."""
-        own = (self._tenant_id, claim.saga_id)
-        lease = Statement(_HOLD, (LEASE, LEASE, *own)) if goes_on else Statement(_LET_GO, own)
         if self._writes.has_unwritten(saga):
-            self._writes.save(
-                saga,
-                lambda saved, version, events: (*saga_statements(self._tenant_id, saved, version), lease),
-            )
-        else:
-            self._session.query(lease.sql, lease.params)
+            table = HELD_SAGA_TABLE if goes_on else FREED_SAGA_TABLE
+            self._writes.save(saga, lambda saved, version, events: saga_writes(saved, version, table))
+        elif not goes_on:
+            self._session.query(_LET_GO, (self._tenant_id, claim.saga_id))
+        elif claim.saga_id not in self._just_claimed:
+            self._session.query(_HOLD, (LEASE, LEASE, self._tenant_id, claim.saga_id))
+
+    def _read(self, saga_ids: Collection[UUID]) -> Iterator[tuple[UUID, Row]]:
+        rows = self._session.query(_SAGAS, (self._tenant_id, list(saga_ids)))
+        return ((row[_ID_OF_SAGA], row) for row in rows)
 
     def _row(self, saga_id: UUID) -> Row:
-        rows = self._session.query(_SAGA_BY_ID, (self._tenant_id, saga_id))
+        rows = self._expected.of(saga_id) or self._session.query(_SAGA_BY_ID, (self._tenant_id, saga_id))
         if not rows:
             raise NotFound(kind=Saga.kind, id=str(saga_id))
         return rows[0]
 
     def _of(self, row: Row) -> Saga:
         return self._writes.loaded(saga_from_row(dict(zip(SAGA_COLUMNS, row[2:], strict=True))))
-
-
-class DjangoSagaClaims:
-    """SagaClaims, as the application's role."""
-
-    def claim(self, tenant_id: UUID, saga_id: UUID) -> SagaClaim | None:
-        """See the port."""
-        rows = query_once(tenant_id, _CLAIM, (LEASE, LEASE, tenant_id, tenant_id, saga_id))
-        return SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=rows[0][0]) if rows else None
 
 
 class DjangoSagaDirectory:

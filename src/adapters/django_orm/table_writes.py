@@ -1,18 +1,20 @@
-"""Rows to INSERT and UPDATE statements: what an aggregate's state looks like in each table that holds it."""
+"""What an aggregate's state looks like in each table that holds it, as writes of rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
+from adapters.django_orm.row_writes import AggregateTable, Delete, Insert, RowWrite, Statement, Update
 from adapters.row_mapping.deletions import DELETION_COLUMNS
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
 from adapters.row_mapping.sagas import saga_to_row
 from adapters.row_mapping.stock_items import reservations_to_rows, stock_item_to_row
+from application.ports.sagas import SAGA_LEASE_S
 from domain.event import Event
 from domain.inventory.events import StockReleased, StockReserved, StockSold
 from domain.inventory.product import Product
@@ -23,23 +25,6 @@ from domain.payments.events import PaymentRefundRequested
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL and its parameters."""
-
-    sql: str
-    params: tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AggregateTable:
-    """The table of an aggregate's own row: its name, and the columns that change."""
-
-    name: str
-    changing: tuple[str, ...]
-
 
 PRODUCT_TABLE: Final = AggregateTable(
     name="product", changing=("version", "name", "updated_at", *DELETION_COLUMNS)
@@ -72,9 +57,9 @@ ORDER_TABLE: Final = AggregateTable(
 )
 
 
-def order_statements(
+def order_writes(
     tenant_id: UUID, order: Order, stored_version: int, events: Iterable[Event]
-) -> tuple[Statement, ...]:
+) -> tuple[RowWrite, ...]:
     """Write the order over its `stored_version`; its lines with its first version, then what came back of them.
 
     The order's row is written first: whoever was refused there, or waits there, writes no line. A deletion marks
@@ -82,15 +67,14 @@ def order_statements(
     """
     row = order_to_row(order)
     if stored_version > 0:
-        own = _update(ORDER_TABLE, Order.kind, tenant_id, row, stored_version)
         return (
-            own,
+            Update(ORDER_TABLE, Order.kind, row, stored_version),
             *_returned_pieces(tenant_id, order, events),
             *_line_marks(tenant_id, order.id, events),
         )
     return (
-        _insert(ORDER_TABLE.name, tenant_id, [row]),
-        _insert("order_line", tenant_id, order_lines_to_rows(order)),
+        Insert(ORDER_TABLE.name, row),
+        *(Insert("order_line", line) for line in order_lines_to_rows(order)),
     )
 
 
@@ -113,61 +97,64 @@ SAGA_TABLE: Final = AggregateTable(
         "wake_at",
     ),
 )
+_LEASED_UNTIL: Final = f"clock_timestamp() + interval '{SAGA_LEASE_S} seconds'"
+HELD_SAGA_TABLE: Final = replace(
+    SAGA_TABLE,
+    changing=tuple(column for column in SAGA_TABLE.changing if column != "wake_at"),
+    also=f"leased_until = {_LEASED_UNTIL}, wake_at = {_LEASED_UNTIL}",
+)
+"""Who writes it goes on with it."""
+FREED_SAGA_TABLE: Final = replace(SAGA_TABLE, also="leased_until = NULL")
+"""Who writes it gives it back."""
 
 
-def payment_statements(
-    tenant_id: UUID, payment: Payment, stored_version: int, events: Iterable[Event]
-) -> tuple[Statement, ...]:
+def payment_writes(payment: Payment, stored_version: int, events: Iterable[Event]) -> tuple[RowWrite, ...]:
     """Write the payment over its `stored_version`, and whose each new refund is."""
     row = payment_to_row(payment)
+    own: RowWrite = Insert(PAYMENT_TABLE.name, row)
     if stored_version > 0:
-        own = _update(PAYMENT_TABLE, Payment.kind, tenant_id, row, stored_version)
-    else:
-        own = _insert(PAYMENT_TABLE.name, tenant_id, [row])
-    new = [
-        {"refund_id": event.refund_id, "payment_id": payment.id}
-        for event in events
-        if isinstance(event, PaymentRefundRequested)
-    ]
-    return (own, *([_insert("refund_payment", tenant_id, new)] if new else []))
+        own = Update(PAYMENT_TABLE, Payment.kind, row, stored_version)
+    return (
+        own,
+        *(
+            Insert("refund_payment", {"refund_id": event.refund_id, "payment_id": payment.id})
+            for event in events
+            if isinstance(event, PaymentRefundRequested)
+        ),
+    )
 
 
-def saga_statements(tenant_id: UUID, saga: Saga, stored_version: int) -> tuple[Statement, ...]:
+def saga_writes(saga: Saga, stored_version: int, table: AggregateTable = SAGA_TABLE) -> tuple[RowWrite, ...]:
     """Write the saga over its `stored_version`; the relay looks at it when it is due."""
     row = {**saga_to_row(saga), "wake_at": saga.due_at}
     if stored_version > 0:
-        return (_update(SAGA_TABLE, Saga.kind, tenant_id, row, stored_version),)
-    return (_insert(SAGA_TABLE.name, tenant_id, [row]),)
+        return (Update(table, Saga.kind, row, stored_version),)
+    return (Insert(SAGA_TABLE.name, row),)
 
 
-def product_statements(tenant_id: UUID, product: Product, stored_version: int) -> tuple[Statement, ...]:
+def product_writes(product: Product, stored_version: int) -> tuple[RowWrite, ...]:
     """Write the product over its `stored_version`."""
     row = product_to_row(product)
     if stored_version > 0:
-        return (_update(PRODUCT_TABLE, Product.kind, tenant_id, row, stored_version),)
-    return (_insert(PRODUCT_TABLE.name, tenant_id, [row]),)
+        return (Update(PRODUCT_TABLE, Product.kind, row, stored_version),)
+    return (Insert(PRODUCT_TABLE.name, row),)
 
 
-def stock_item_statements(
-    tenant_id: UUID, item: StockItem, stored_version: int, events: Iterable[Event]
-) -> tuple[Statement, ...]:
+def stock_item_writes(item: StockItem, stored_version: int, events: Sequence[Event]) -> tuple[RowWrite, ...]:
     """Write the stock item over its `stored_version`, and those reservations that the events touch."""
     row = stock_item_to_row(item)
     if stored_version > 0:
-        own = _update(STOCK_ITEM_TABLE, StockItem.kind, tenant_id, row, stored_version)
+        own: RowWrite = Update(STOCK_ITEM_TABLE, StockItem.kind, row, stored_version)
     else:
-        own = _insert(STOCK_ITEM_TABLE.name, tenant_id, [row])
-    touched = {
-        event.order_id for event in events if isinstance(event, StockReserved | StockReleased | StockSold)
-    }
-    if not touched:
-        return (own,)
-    removed = Statement(
-        "DELETE FROM stock_reservation WHERE tenant_id = %s AND stock_item_id = %s AND order_id = ANY(%s)",
-        (tenant_id, item.id, sorted(touched)),
+        own = Insert(STOCK_ITEM_TABLE.name, row)
+    came = {event.order_id for event in events if isinstance(event, StockReserved)}
+    went = sorted({event.order_id for event in events if isinstance(event, StockReleased | StockSold)})
+    held = [reservation for reservation in reservations_to_rows(item) if reservation["order_id"] in came]
+    return (
+        own,
+        *(Delete("stock_reservation", ("stock_item_id", "order_id"), (item.id, order)) for order in went),
+        *(Insert("stock_reservation", reservation) for reservation in held),
     )
-    held = [reservation for reservation in reservations_to_rows(item) if reservation["order_id"] in touched]
-    return (own, removed, *([_insert("stock_reservation", tenant_id, held)] if held else []))
 
 
 def _returned_pieces(tenant_id: UUID, order: Order, events: Iterable[Event]) -> tuple[Statement, ...]:
@@ -205,35 +192,3 @@ def _line_marks(tenant_id: UUID, order_id: UUID, events: Iterable[Event]) -> Ite
                     " deletion_reason = NULL WHERE tenant_id = %s AND order_id = %s AND deletion_id = %s",
                     (tenant_id, order_id, event.deletion_id),
                 )
-
-
-# Names of tables and columns in the statements below are constants of this package and keys of its row
-# mapping.
-
-
-def _insert(table: str, tenant_id: UUID, rows: Sequence[Mapping[str, Any]]) -> Statement:
-    columns = tuple(rows[0])
-    values = ", ".join([f"(%s{', %s' * len(columns)})"] * len(rows))
-    return Statement(
-        f"INSERT INTO {table} (tenant_id, {', '.join(columns)}) VALUES {values}",  # noqa: S608
-        tuple(value for row in rows for value in (tenant_id, *row.values())),
-    )
-
-
-def _update(
-    table: AggregateTable, kind: str, tenant_id: UUID, row: Mapping[str, Any], stored_version: int
-) -> Statement:
-    changes = ", ".join(f"{column} = %s" for column in table.changing)
-    return Statement(
-        f"WITH written AS (UPDATE {table.name} SET {changes}"  # noqa: S608
-        " WHERE tenant_id = %s AND id = %s AND version = %s RETURNING 1)"
-        " SELECT require_written((SELECT count(*) FROM written), %s, %s)",
-        (
-            *(row[column] for column in table.changing),
-            tenant_id,
-            row["id"],
-            stored_version,
-            kind,
-            row["id"],
-        ),
-    )

@@ -15,11 +15,11 @@ from adapters.django_orm.repositories import (
     DjangoProductRepository,
     DjangoStockItemRepository,
 )
+from adapters.django_orm.row_writes import Statement
 from adapters.django_orm.saga_repositories import DjangoPaymentRepository, DjangoSagaRepository
-from adapters.django_orm.table_writes import Statement
 from adapters.django_orm.tenant_session import TenantSession
 from application.ports.outbox import NOBODY_REACTS, Subscriptions
-from application.ports.unit_of_work import CommandContext
+from application.ports.unit_of_work import Cause, CommandContext
 from domain.idempotency import Done, Refused, RequestKey
 
 Result = TypeVar("Result")
@@ -98,6 +98,10 @@ class DjangoUnitOfWork:
         if self._claimed is None:
             raise RuntimeError("no key is claimed; call `once` first")
         self._outcome = outcome
+
+    def on_account_of(self, cause: Cause) -> None:
+        """See the port."""
+        self._writes.cause = cause
 
     def flush(self) -> None:
         """See the port."""

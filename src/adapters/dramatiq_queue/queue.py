@@ -6,8 +6,7 @@ own retries are left out, and a wake that fails is simply gone.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -108,44 +107,19 @@ class DramatiqQueue:
             raise
 
 
-class LaneWorkers:
-    """A Dramatiq worker for each lane, in this process."""
+def worker_of(
+    queue: DramatiqQueue, lane: Lane, handle: Callable[[Wake], object], *, threads: int
+) -> dramatiq.Worker:
+    """A worker of this process, not yet started, that calls `handle` for each wake of the lane.
 
-    def __init__(self, workers: Sequence[dramatiq.Worker]) -> None:
-        self._workers = workers
-
-    def start(self) -> None:
-        """Take wakes from now on."""
-        for worker in self._workers:
-            worker.start()
-
-    def stop(self, *, timeout_ms: int) -> None:
-        """Take no more, and wait until what runs has ended: each lane so long at most, side by side."""
-        threads = [
-            threading.Thread(target=worker.stop, kwargs={"timeout": timeout_ms}) for worker in self._workers
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
-def workers_of(
-    queue: DramatiqQueue, handle: Callable[[Wake], object], *, threads: Mapping[Lane, int]
-) -> LaneWorkers:
-    """Workers of this process, not yet started, that call `handle` for each wake."""
+    One for a queue object: a broker of Dramatiq serves one worker well.
+    """
 
     def take(tenant_id: str, consumer: str, key: str) -> None:
         handle(Wake(UUID(tenant_id), consumer, UUID(key)))
 
-    for lane, name in QUEUES.items():
-        dramatiq.actor(broker=queue.broker, actor_name=TASKS[lane], queue_name=name)(take)
-    return LaneWorkers(
-        [
-            dramatiq.Worker(queue.broker, queues={name}, worker_threads=threads[lane], worker_timeout=100)
-            for lane, name in QUEUES.items()
-        ]
-    )
+    dramatiq.actor(broker=queue.broker, actor_name=TASKS[lane], queue_name=QUEUES[lane])(take)
+    return dramatiq.Worker(queue.broker, queues={QUEUES[lane]}, worker_threads=threads, worker_timeout=100)
 
 
 class _KeepsHouse(Middleware):

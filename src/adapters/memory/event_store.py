@@ -19,7 +19,7 @@ class InMemoryEventStore:
 
     def append(self, kind: str, stream_id: UUID, expected_version: int, events: Sequence[Event]) -> None:
         """See the port."""
-        self._writes.append(Append(kind, stream_id, expected_version, tuple(events)))
+        self._writes.append(Append(kind, stream_id, expected_version, tuple(events), self._writes.cause))
 
     def stream(
         self, stream_id: UUID, *, after_version: int = 0, limit: int = EVENTS_READ_MAX

@@ -13,6 +13,7 @@ from adapters.memory.transaction import Transaction, recorded_event
 from adapters.row_mapping.folded_rows import payment_row_of, saga_row_of
 from adapters.row_mapping.json_codec import redacted_data
 from adapters.row_mapping.orders import order_from_row, order_lines_to_rows, order_to_row
+from adapters.row_mapping.payments import payment_from_row
 from application.ports.outbox import NOBODY_REACTS
 from application.ports.purge import DeletedOrder
 from application.ports.unit_of_work import CommandContext
@@ -101,12 +102,18 @@ class InMemoryPurge:
 
 
 def _rows_of(kind: str, order_id: UUID, transaction: Transaction) -> list[Row]:
-    column = "order_id" if kind == Payment.kind else "subject_id"
-    return transaction.rows_where(kind, lambda row: row[column] == order_id)
+    """The order's payments; or its sagas, those of its refunds included."""
+    payments = transaction.rows_where(Payment.kind, lambda row: row["order_id"] == order_id)
+    if kind == Payment.kind:
+        return payments
+    subjects = {order_id}.union(
+        *({refund.id for refund in payment_from_row(row).refunds} for row in payments)
+    )
+    return transaction.rows_where(Saga.kind, lambda row: row["subject_id"] in subjects)
 
 
 def _holds_what_belongs_to(order_id: UUID, transaction: Transaction) -> bool:
-    """Whether the order's saga has ended and can't wake up before this ends; and nobody works on a payment."""
+    """Whether the order's sagas have ended and can't wake up before this ends; and nobody works on a payment."""
     for kind in (Saga.kind, Payment.kind):
         for row in _rows_of(kind, order_id, transaction):
             if not transaction.try_lock((kind, transaction.context.tenant_id, row["id"])):

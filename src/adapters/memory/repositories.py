@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from uuid import UUID
 
 from adapters.memory.database import Row
@@ -24,8 +25,14 @@ class InMemoryOrderRepository:
     def __init__(self, transaction: Transaction, writes: WriteList) -> None:
         self._transaction, self._writes = transaction, writes
 
+    def expect(self, order_ids: Collection[UUID]) -> None:
+        """See the port. Reading costs nothing here."""
+
     def get(self, order_id: UUID, *, with_deleted: bool = False) -> Order:
         """See the port."""
+        saved: Order | None = self._writes.saved(Order.kind, order_id)
+        if saved is not None and (with_deleted or not saved.is_deleted):
+            return saved
         row = self._transaction.row(Order.kind, order_id)
         if row is None or (row["deleted_at"] is not None and not with_deleted):
             raise missing(Order.kind, str(order_id), row)
@@ -89,6 +96,21 @@ class InMemoryStockItemRepository:
     def __init__(self, transaction: Transaction, writes: WriteList) -> None:
         self._transaction, self._writes = transaction, writes
 
+    def expect(self, product_ids: Collection[UUID], *, order_ids: Collection[UUID]) -> None:
+        """See the port. Reading costs nothing here."""
+
+    def get_all_for_update(self, product_ids: Collection[UUID], *, order_id: UUID) -> Sequence[StockItem]:
+        """See the port."""
+        tenant_id = self._transaction.context.tenant_id
+        rows = [self._live_row_of_product(product_id) for product_id in product_ids]
+        self._transaction.lock([(StockItem.kind, tenant_id, row["id"]) for row in rows])
+        saved = {item.product_id: item for item in self._writes.all_saved(StockItem.kind)}
+        items = [
+            saved.get(product_id) or self._locked(partial(self._live_row_of_product, product_id))
+            for product_id in product_ids
+        ]
+        return sorted(items, key=lambda item: item.id)
+
     def get_for_update(self, sku: str) -> StockItem:
         """See the port."""
         return self._locked(lambda: self._row(sku))
@@ -121,6 +143,12 @@ class InMemoryStockItemRepository:
         row = self._transaction.row_by_value(StockItem.kind, str(product["id"]))
         if row is None or row["deleted_at"] is not None:
             raise NotFound(kind=Product.kind, id=sku)
+        return row
+
+    def _live_row_of_product(self, product_id: UUID) -> Row:
+        row = self._transaction.row_by_value(StockItem.kind, str(product_id))
+        if row is None or row["deleted_at"] is not None:
+            raise missing(StockItem.kind, str(product_id), row)
         return row
 
     def _row_of_product(self, product_id: UUID) -> Row:

@@ -22,18 +22,16 @@ class SagaLease:
 
 
 class SagaLeases:
-    """By saga. Each method is one step; the saga's row is locked by whoever calls `take` or commits a change."""
+    """By saga. Each method is one step; the saga's row is locked by whoever claims it or commits a change."""
 
     def __init__(self) -> None:
         self._leases: dict[UUID, SagaLease] = {}
 
-    def take(self, saga_id: UUID, *, at: datetime, until: datetime) -> int | None:
-        """A new fence, or None while it is held."""
+    def next_fence(self, saga_id: UUID, *, at: datetime) -> int | None:
+        """Of the next claim, or None while it is held."""
         lease = self._leases.get(saga_id, SagaLease())
-        if lease.until is not None and lease.until > at:
-            return None
-        self._leases[saga_id] = SagaLease(lease.fence + 1, until)
-        return lease.fence + 1
+        is_free = lease.until is None or lease.until <= at
+        return lease.fence + 1 if is_free else None
 
     def is_held(self, claim: SagaClaim) -> bool:
         """Whether the claim is the latest; it may have run out, as long as nobody has taken the saga since."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,8 +27,14 @@ class InMemoryPaymentRepository:
     def __init__(self, transaction: Transaction, writes: WriteList) -> None:
         self._transaction, self._writes = transaction, writes
 
+    def expect(self, order_ids: Collection[UUID]) -> None:
+        """See the port. Reading costs nothing here."""
+
     def get(self, payment_id: UUID) -> Payment:
         """See the port."""
+        saved: Payment | None = self._writes.saved(Payment.kind, payment_id)
+        if saved is not None:
+            return saved
         row = self._transaction.row(Payment.kind, payment_id)
         if row is None:
             raise NotFound(kind=Payment.kind, id=str(payment_id))
@@ -39,12 +45,15 @@ class InMemoryPaymentRepository:
         rows = self._transaction.rows_where(Payment.kind, lambda row: str(refund_id) in row["refunds"])
         if not rows:
             raise NotFound(kind=REFUND, id=str(refund_id))
-        return self._loaded(rows[0])
+        return self._writes.saved(Payment.kind, rows[0]["id"]) or self._loaded(rows[0])
 
     def of_order(self, order_id: UUID) -> Sequence[Payment]:
         """See the port."""
         rows = self._transaction.rows_where(Payment.kind, lambda row: row["order_id"] == order_id)
-        return [self._loaded(row) for row in sorted(rows, key=lambda row: row["attempt"])]
+        loaded = {row["id"]: self._loaded(row) for row in rows}
+        saved = (each for each in self._writes.all_saved(Payment.kind) if each.order_id == order_id)
+        payments = loaded | {payment.id: payment for payment in saved}
+        return sorted(payments.values(), key=lambda payment: payment.attempt)
 
     def save(self, payment: Payment) -> None:
         """See the port."""
@@ -65,8 +74,31 @@ class InMemorySagaRepository:
     def __init__(self, transaction: Transaction, writes: WriteList) -> None:
         self._transaction, self._writes = transaction, writes
 
+    def claim(self, saga_ids: Collection[UUID]) -> Sequence[tuple[Saga, SagaClaim]]:
+        """See the port."""
+        claimed = []
+        database, tenant_id = self._transaction.database, self._transaction.context.tenant_id
+        for saga_id in sorted(saga_ids):
+            if not self._transaction.try_lock((Saga.kind, tenant_id, saga_id)):
+                continue
+            row, at = self._transaction.row(Saga.kind, saga_id), database.now()
+            if row is None or row["due_at"] is None or row["due_at"] > at:
+                continue
+            fence = database.saga_leases.next_fence(saga_id, at=at)
+            if fence is not None:
+                self._transaction.changes.saga_leases[saga_id] = SagaLease(fence, at + LEASE)
+                claim = SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=fence)
+                claimed.append((self.get(saga_id), claim))
+        return claimed
+
+    def expect(self, claims: Collection[SagaClaim]) -> None:
+        """See the port. Reading costs nothing here."""
+
     def get(self, saga_id: UUID) -> Saga:
         """See the port."""
+        saved: Saga | None = self._writes.saved(Saga.kind, saga_id)
+        if saved is not None:
+            return saved
         self._transaction.lock([(Saga.kind, self._transaction.context.tenant_id, saga_id)])
         row = self._transaction.row(Saga.kind, saga_id)
         if row is None:
@@ -99,26 +131,11 @@ class InMemorySagaRepository:
         self._transaction.changes.saga_leases[claim.saga_id] = SagaLease(claim.fence, until)
 
 
-class InMemorySagaClaims:
-    """SagaClaims, and DueSagas over all tenants."""
+class InMemoryDueSagas:
+    """DueSagas."""
 
     def __init__(self, database: InMemoryDatabase) -> None:
         self._database = database
-
-    def claim(self, tenant_id: UUID, saga_id: UUID) -> SagaClaim | None:
-        """See the port."""
-        name = (Saga.kind, tenant_id, saga_id)
-        owner = object()
-        if not self._database.locks.try_acquire(owner, name):
-            return None
-        try:
-            row, at = self._database.row(name), self._database.now()
-            if row is None or row["due_at"] is None or row["due_at"] > at:
-                return None
-            fence = self._database.saga_leases.take(saga_id, at=at, until=at + LEASE)
-            return None if fence is None else SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=fence)
-        finally:
-            self._database.locks.release(owner, [name])
 
     def due(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
         """See the port."""

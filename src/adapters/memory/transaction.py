@@ -9,7 +9,7 @@ from adapters.memory.database import Changes, InMemoryDatabase, Row, RowKey, Uni
 from adapters.row_mapping.json_codec import event_from_data, event_to_data
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import Subscriptions, Wake
-from application.ports.unit_of_work import CommandContext
+from application.ports.unit_of_work import Cause, CommandContext
 from domain.errors import StaleObjectError
 from domain.event import Event
 
@@ -79,14 +79,28 @@ class Transaction:
             )
         self.changes.rows[kind, self.context.tenant_id, row["id"]] = row
 
-    def append(self, kind: str, stream_id: UUID, expected_version: int, events: Sequence[Event]) -> None:
-        """Buffer events whose stream's lock is held. Raises StaleObjectError if it stands elsewhere."""
+    def append(
+        self,
+        kind: str,
+        stream_id: UUID,
+        expected_version: int,
+        events: Sequence[Event],
+        causes: Sequence[Cause] | None = None,
+    ) -> None:
+        """Buffer events whose stream's lock is held, each with its cause or the context's.
+
+        Raises StaleObjectError if the stream stands elsewhere.
+        """
         own = sum(event["stream_id"] == stream_id for event in self.changes.events)
         current = self.database.stream_version(self.context.tenant_id, stream_id) + own
         if current != expected_version:
             raise StaleObjectError(kind=kind, id=str(stream_id), current_version=current)
         positions = self.database.draw_positions(self.changes, len(events))
-        for offset, (event, position) in enumerate(zip(events, positions, strict=True), start=1):
+        own_cause = Cause(self.context.correlation_id, self.context.causation_id)
+        causes = [own_cause] * len(events) if causes is None else causes
+        for offset, (event, cause, position) in enumerate(
+            zip(events, causes, positions, strict=True), start=1
+        ):
             self.changes.events.append(
                 {
                     "position": position,
@@ -99,8 +113,8 @@ class Transaction:
                     "schema_version": event.schema_version,
                     "occurred_at": event.occurred_at,
                     "actor": self.context.actor,
-                    "correlation_id": self.context.correlation_id,
-                    "causation_id": self.context.causation_id,
+                    "correlation_id": cause.correlation_id,
+                    "causation_id": cause.causation_id,
                     "traceparent": self.context.traceparent,
                     "data": event_to_data(event),
                 }

@@ -19,7 +19,7 @@ from adapters.memory.transaction import Transaction
 from adapters.memory.write_list import WriteList
 from adapters.row_mapping.json_codec import outcome_from_data, outcome_to_data
 from application.ports.outbox import NOBODY_REACTS, Subscriptions
-from application.ports.unit_of_work import CommandContext
+from application.ports.unit_of_work import Cause, CommandContext
 from domain.idempotency import KEY_KEPT_FOR, Done, Refused, RequestKey
 
 Result = TypeVar("Result")
@@ -89,6 +89,10 @@ class InMemoryUnitOfWork:
             "outcome": outcome_to_data(outcome),
             "expires_at": self._database.now() + KEY_KEPT_FOR,
         }
+
+    def on_account_of(self, cause: Cause) -> None:
+        """See the port."""
+        self._writes.cause = cause
 
     def flush(self) -> None:
         """See the port."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from adapters.memory.database import Row, RowKey, UniqueKey
 from adapters.memory.transaction import Transaction
+from application.ports.unit_of_work import Cause
 from domain.aggregate import Aggregate
 from domain.errors import DomainError
 from domain.event import Event
@@ -42,6 +44,7 @@ class Append:
     stream_id: UUID
     expected_version: int
     events: tuple[Event, ...]
+    cause: Cause
 
 
 class WriteList:
@@ -51,6 +54,11 @@ class WriteList:
         self._transaction = transaction
         self._saves: dict[int, RowWrite] = {}
         """By identity, so that an aggregate saved twice is written once."""
+        self._saved_last: dict[tuple[str, UUID], Aggregate] = {}
+        self.cause = Cause(transaction.context.correlation_id, transaction.context.causation_id)
+        """Of what is saved from now on."""
+        self._causes: dict[int, list[Cause]] = {}
+        """By identity: of each pending event."""
         self._appends: list[Append] = []
         self._written_events: dict[int, int] = {}
         """By identity: how many of its pending events an earlier flush of this transaction has written."""
@@ -65,7 +73,19 @@ class WriteList:
         """Enlist an aggregate. Raises AggregateSpent."""
         write.aggregate.require_unspent()
         self.loaded(write.aggregate)
-        self._saves[id(write.aggregate)] = write
+        aggregate = write.aggregate
+        self._saves[id(aggregate)] = write
+        self._saved_last[aggregate.kind, aggregate.id] = aggregate
+        causes = self._causes.setdefault(id(aggregate), [])
+        causes += [self.cause] * (len(aggregate.pending_events) - len(causes))
+
+    def saved(self, kind: str, id_: UUID) -> Any:
+        """What this transaction has saved of that id, as it was saved; None if it has not."""
+        return self._saved_last.get((kind, id_))
+
+    def all_saved(self, kind: str) -> list[Any]:
+        """Everything of that kind that this transaction has saved."""
+        return [aggregate for (of, _), aggregate in self._saved_last.items() if of == kind]
 
     def append(self, append: Append) -> None:
         """Enlist events of no aggregate."""
@@ -87,6 +107,8 @@ class WriteList:
         for key in self._saves:
             self._touched.pop(key).mark_spent()
         self._saves.clear()
+        self._saved_last.clear()
+        self._causes.clear()
         self._written_events.clear()
         self._appends.clear()
         self._failure = None
@@ -109,7 +131,10 @@ class WriteList:
         for write in changed:
             self._write_aggregate(write)
         for append in self._appends:
-            self._transaction.append(append.kind, append.stream_id, append.expected_version, append.events)
+            causes = [append.cause] * len(append.events)
+            self._transaction.append(
+                append.kind, append.stream_id, append.expected_version, append.events, causes
+            )
         self._appends.clear()
 
     def _names(self, changed: Sequence[RowWrite]) -> set[RowKey | UniqueKey]:
@@ -139,7 +164,12 @@ class WriteList:
                 transaction.changes.unique_ids[key] = aggregate.id
             elif is_ours:
                 transaction.changes.unique_ids[key] = None
-        transaction.append(aggregate.kind, aggregate.id, aggregate.version - len(events), events)
+        # Events that were recorded after the last save are written along with it, and are of its cause.
+        causes = self._causes[id(aggregate)]
+        causes += [self.cause] * (len(aggregate.pending_events) - len(causes))
+        transaction.append(
+            aggregate.kind, aggregate.id, aggregate.version - len(events), events, causes[-len(events) :]
+        )
         self._written_events[id(aggregate)] = len(aggregate.pending_events)
 
     def _unwritten(self, aggregate: Aggregate) -> tuple[Event, ...]:

@@ -24,6 +24,13 @@ def event_to_data(event: Event) -> dict[str, Any]:
     return data
 
 
+def event_to_json(event: Event) -> str:
+    """The JSON text of `event_to_data`."""
+    data = msgspec.to_builtins(event)
+    del data["occurred_at"]
+    return msgspec.json.encode(data).decode()
+
+
 def event_from_data(
     wire_name: str, schema_version: int, occurred_at: datetime, data: Mapping[str, Any]
 ) -> Event:

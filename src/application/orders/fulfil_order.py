@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -50,6 +51,17 @@ class FulfilOrder:
 
     gateway: PaymentGateway
     new_id: NewId
+
+    def expect(self, sagas: Sequence[Saga], uow: UnitOfWork) -> None:
+        """See SagaSteps."""
+        order_ids = [saga.subject_id for saga in sagas]
+        uow.orders.expect(order_ids)
+        uow.payments.expect(order_ids)
+        product_ids: set[UUID] = set()
+        for saga in sagas:
+            with suppress(DomainError):  # who needs it will see
+                product_ids |= _products_of(_order_of(saga, uow))
+        uow.stock_items.expect(product_ids, order_ids=order_ids)
 
     def prepare(self, directive: Directive, saga: Saga, uow: UnitOfWork) -> _Call:
         """See SagaSteps."""
@@ -175,20 +187,24 @@ def _order_of(saga: Saga, uow: UnitOfWork) -> Order:
 
 def _reserve(order: Order, uow: UnitOfWork, at: datetime) -> Outcome:
     """All lines or none."""
-    wanted: Counter[str] = Counter()
+    wanted: Counter[UUID] = Counter()
     for line in order.lines:
-        wanted[line.sku] += line.quantity
+        wanted[line.product_id] += line.quantity
     try:
         items = _stock_of(order, uow)
         for item in items:
-            item.reserve(order.id, wanted[item.sku], at=at)
+            item.require_reservable(order.id, wanted[item.product_id])
     except DomainError as refusal:
         return StepRefused(str(refusal))
     for item in items:
+        item.reserve(order.id, wanted[item.product_id], at=at)
         uow.stock_items.save(item)
     return StepDone()
 
 
-def _stock_of(order: Order, uow: UnitOfWork) -> list[StockItem]:
-    """Locked, in an order that all agree on."""
-    return [uow.stock_items.get_for_update(sku) for sku in sorted({line.sku for line in order.lines})]
+def _stock_of(order: Order, uow: UnitOfWork) -> Sequence[StockItem]:
+    return uow.stock_items.get_all_for_update(_products_of(order), order_id=order.id)
+
+
+def _products_of(order: Order) -> set[UUID]:
+    return {line.product_id for line in order.lines}

@@ -69,6 +69,9 @@ class CarryOutRefund:
 
     gateway: PaymentGateway
 
+    def expect(self, sagas: Sequence[Saga], uow: UnitOfWork) -> None:
+        """See SagaSteps; refunds are few."""
+
     def prepare(self, directive: Directive, saga: Saga, uow: UnitOfWork) -> _Call:
         """See SagaSteps."""
         payment = uow.payments.of_refund(saga.subject_id)

@@ -1,8 +1,11 @@
 """Aggregates in and out of the store, each under its optimistic lock.
 
-What `get` returns is the caller's own copy: a change that is not saved is lost. `save` enlists the aggregate; the
-unit of work writes it on `flush` or commit, as `… WHERE id = … AND version = stored_version` (L5), together with
-its pending events, which become the next events of its stream. Saving an unchanged aggregate writes nothing (L4).
+What `get` returns is the caller's own copy: a change that is not saved is lost. `save` enlists the aggregate; from
+then on `get` gives that very object within the unit of work. The unit of work writes it on `flush` or commit, as
+`… WHERE id = … AND version = stored_version` (L5), together with its pending events, which become the next events of
+its stream. Saving an unchanged aggregate writes nothing (L4).
+
+`expect` says what will be asked for, so that it may be read together: a hint without any other effect.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ from domain.payments.payment import Payment
 
 class OrderRepository(Protocol):
     """Orders of the unit of work's tenant."""
+
+    def expect(self, order_ids: Collection[UUID]) -> None:
+        """Say which orders `get` will be asked for."""
+        ...
 
     def get(self, order_id: UUID, *, with_deleted: bool = False) -> Order:
         """The live order of that id; `with_deleted` admits a deleted one, with the lines that went with it.
@@ -72,6 +79,18 @@ class StockItemRepository(Protocol):
         """
         ...
 
+    def expect(self, product_ids: Collection[UUID], *, order_ids: Collection[UUID]) -> None:
+        """Say what `get_all_for_update` will be asked for; all of it is locked when the first is."""
+        ...
+
+    def get_all_for_update(self, product_ids: Collection[UUID], *, order_id: UUID) -> Sequence[StockItem]:
+        """The stock of these live products, locked as by `get_for_update`, in the order of the items' ids.
+
+        Of the reservations each may have that order's alone. Raises NotFound, Gone; TransactionConflict when the
+        turn does not come.
+        """
+        ...
+
     def get_with_deleted(self, product_id: UUID) -> StockItem:
         """The stock of the product of that id, be they deleted or not, locked as by `get_for_update`.
 
@@ -86,6 +105,10 @@ class StockItemRepository(Protocol):
 
 class PaymentRepository(Protocol):
     """Payments of the unit of work's tenant."""
+
+    def expect(self, order_ids: Collection[UUID]) -> None:
+        """Say which orders `of_order` will be asked for."""
+        ...
 
     def get(self, payment_id: UUID) -> Payment:
         """Raises NotFound."""

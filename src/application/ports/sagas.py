@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -36,6 +36,18 @@ class SagaClaim:
 class SagaRepository(Protocol):
     """Sagas of the unit of work's tenant; each is locked until the transaction ends, so whoever comes waits."""
 
+    def claim(self, saga_ids: Collection[UUID]) -> Sequence[tuple[Saga, SagaClaim]]:
+        """Those of them that are due and free, with the right to advance each for SAGA_LEASE_S from the commit on.
+
+        Left out: what isn't due, is held by another or just being claimed, or doesn't exist. Nobody is waited for.
+        Raises LookupError.
+        """
+        ...
+
+    def expect(self, claims: Collection[SagaClaim]) -> None:
+        """Say which claims `get_held` will be asked for, so that they may be read together, all locked; a hint."""
+        ...
+
     def get(self, saga_id: UUID) -> Saga:
         """Whoever holds it. Raises NotFound, LookupError; TransactionConflict when the turn does not come."""
         ...
@@ -54,14 +66,6 @@ class SagaRepository(Protocol):
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:
         """The same, by its worker: who goes on holds it for SAGA_LEASE_S more, who doesn't gives the claim back."""
-        ...
-
-
-class SagaClaims(Protocol):
-    """Takes sagas to be advanced; each method is a transaction of its own. Raises StoreUnavailable."""
-
-    def claim(self, tenant_id: UUID, saga_id: UUID) -> SagaClaim | None:
-        """The right to advance it for SAGA_LEASE_S; None if it isn't due, is held by another, or doesn't exist."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from uuid import UUID
 
 from application.ports.event_store import EventStore
@@ -45,6 +45,13 @@ class CommandContext:
     traceparent: str | None = None
     """W3C Trace Context, as it came in."""
     request_key: RequestKey | None = None
+
+
+class Cause(NamedTuple):
+    """On account of what something happens; see CommandContext."""
+
+    correlation_id: str
+    causation_id: str
 
 
 class UnitOfWork(Protocol):
@@ -92,6 +99,10 @@ class UnitOfWork(Protocol):
 
     def settle(self, outcome: Done[Any] | Refused) -> None:
         """Keep the outcome under the key that `once` claimed; it commits with everything else (H9)."""
+        ...
+
+    def on_account_of(self, cause: Cause) -> None:
+        """What is saved from now on has this cause instead of the context's; what was saved before keeps its own."""
         ...
 
     def flush(self) -> None:

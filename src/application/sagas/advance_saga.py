@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 from application.ports.clock import Clock, NewId
-from application.ports.sagas import (
-    REPLY_LENGTH_MAX,
-    LateReplies,
-    LateReply,
-    SagaClaim,
-    SagaClaimLost,
-    SagaClaims,
+from application.ports.sagas import REPLY_LENGTH_MAX, LateReplies, LateReply, SagaClaim, SagaClaimLost
+from application.ports.unit_of_work import (
+    Cause,
+    CommandContext,
+    OpenUnitOfWork,
+    StoreUnavailable,
+    TransactionConflict,
+    UnitOfWork,
 )
-from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, TransactionConflict, UnitOfWork
 from application.sagas.late import hear_late
 from application.sagas.steps import SagaSteps
 from domain.errors import StaleObjectError
@@ -27,19 +31,26 @@ from domain.saga.saga import Saga
 
 CALLS_PER_CLAIM_MAX: Final = 50
 """A saga with more to do than this gives way to others."""
-LOCAL_STEPS_MAX: Final = 50
+SAGAS_TOGETHER_MAX: Final = 32
 """In one transaction."""
+CALLS_TOGETHER_MAX: Final = timedelta(seconds=2)
+"""So long calls are made before what was heard is committed; with the last one, much shorter than a lease."""
+LOCAL_STEPS_MAX: Final = 50
+"""Of one saga in one transaction."""
 RECORD_TRIES_MAX: Final = 10
 """A reply whose saga was changed meanwhile, by a cancellation say, is taken in again over the new state."""
 ACTOR: Final = "saga"
+
+T = TypeVar("T")
 
 _log: Final = logging.getLogger("holdwater.saga")
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A call that is to be made, with what it needs."""
+    """A call that is to be made, by whom, and with what it needs."""
 
+    claim: SagaClaim
     directive: Directive
     key: str
     steps: SagaSteps
@@ -60,9 +71,11 @@ class AdvanceSagaHandler:
 
     A worker that dies leaves its claim to run out; the next one makes the same call under the same key. One that was
     frozen past its lease finds its claim lost: what it heard is kept as a late reply and changes nothing else (S9).
+
+    Several sagas of a tenant share transactions: what is heard of all is committed at once, each under its own claim
+    and version. If that fails, each is written on its own.
     """
 
-    claims: SagaClaims
     late_replies: LateReplies
     steps: Mapping[str, SagaSteps]
     """By the definition's name."""
@@ -73,49 +86,148 @@ class AdvanceSagaHandler:
 
     def handle(self, tenant_id: UUID, saga_id: UUID) -> int:
         """How many calls were made. Raises StoreUnavailable; the claim that was held then runs out."""
-        claim = self.claims.claim(tenant_id, saga_id)
-        if claim is None:
-            return 0
-        due, calls = self.go_on(claim, None), 0
-        while due is not None:
-            heard = Heard(due, _call(due))
-            calls += 1
-            due = self.go_on(claim, heard, may_call=calls < CALLS_PER_CLAIM_MAX)
+        return self.handle_all(tenant_id, [saga_id])
+
+    def handle_all(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> int:
+        """The same for several, SAGAS_TOGETHER_MAX at a time. The first error is raised when all had their turn."""
+        calls, errors = 0, list[Exception]()
+        for begin in range(0, len(saga_ids), SAGAS_TOGETHER_MAX):
+            due = self.begin(tenant_id, saga_ids[begin : begin + SAGAS_TOGETHER_MAX], errors)
+            for number in range(1, CALLS_PER_CLAIM_MAX + 1):
+                if not due:
+                    break
+                heard, too_many = self._call_all(due)
+                calls += len(heard)
+                due = self.go_on(heard, too_many, errors, may_call=number < CALLS_PER_CLAIM_MAX)
+        if errors:
+            raise errors[0]
         return calls
 
-    def go_on(self, claim: SagaClaim, heard: Heard | None, *, may_call: bool = True) -> Due | None:
-        """Take in what was heard, do what can be done here, commit; the call that is due then, if one is."""
-        is_late = True
-        due: Due | None = None
-        for _ in range(RECORD_TRIES_MAX):
+    def begin(
+        self, tenant_id: UUID, saga_ids: Sequence[UUID], errors: list[Exception] | None = None
+    ) -> list[Due]:
+        """Claim those that are due and free, and do what can be done here; the calls that are due then.
+
+        What goes wrong with one is added to `errors`, or raised when all had their turn.
+        """
+        advance = partial(self._claim_and_advance, tenant_id)
+        return self._together_or_one_by_one(advance, saga_ids, errors)
+
+    def go_on(
+        self,
+        heard: Sequence[Heard],
+        given_up: Sequence[Due] = (),
+        errors: list[Exception] | None = None,
+        *,
+        may_call: bool = True,
+    ) -> list[Due]:
+        """Take in what was heard, do what can be done here, commit; the calls that are due then.
+
+        `given_up`: calls that were not made; their sagas are given back. `errors` as in `begin`.
+        """
+        advance = partial(self._take_turns, may_call=may_call)
+        return self._together_or_one_by_one(advance, [*heard, *given_up], errors)
+
+    def _together_or_one_by_one(
+        self, advance: Callable[[Sequence[T]], list[Due]], turns: Sequence[T], errors: list[Exception] | None
+    ) -> list[Due]:
+        if len(turns) > 1:
             try:
-                with self.open_unit_of_work(_context(claim)) as uow:
-                    due, is_late = self._advance(claim, uow, heard, may_call=may_call)
-                break
-            except (StaleObjectError, TransactionConflict):
-                continue
-            except SagaClaimLost:
-                break
-        if heard is not None and is_late:
-            self._hear_late(claim, heard)
+                return advance(turns)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it may be about one of them alone
+                _log.info("%s sagas are written one by one: %s", len(turns), error)
+        due: list[Due] = []
+        own_errors: list[Exception] = []
+        for turn in turns:
+            try:
+                due += self._until_it_is_recorded(partial(advance, [turn]))
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised when all had their turn
+                own_errors.append(error)
+        if errors is not None:
+            errors += own_errors
+        elif own_errors:
+            raise own_errors[0]
         return due
 
-    def _advance(
-        self, claim: SagaClaim, uow: UnitOfWork, heard: Heard | None, *, may_call: bool
-    ) -> tuple[Due | None, bool]:
-        saga = uow.sagas.get_held(claim)
+    def _until_it_is_recorded(self, advance: Callable[[], list[Due]]) -> list[Due]:
+        for _ in range(RECORD_TRIES_MAX):
+            try:
+                return advance()
+            except (StaleObjectError, TransactionConflict):
+                continue
+        return []
+
+    def _claim_and_advance(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> list[Due]:
+        with self.open_unit_of_work(_context(tenant_id, saga_ids[0])) as uow:
+            claimed = uow.sagas.claim(saga_ids)
+            self._expect([saga for saga, _ in claimed], uow)
+            due = [self._advance(saga, claim, uow, may_call=True) for saga, claim in claimed]
+        return [each for each in due if each is not None]
+
+    def _take_turns(self, turns: Sequence[Heard | Due], *, may_call: bool) -> list[Due]:
+        """One transaction for all."""
+        due: list[Due] = []
+        late: list[Heard] = []
+        claims = [_claim_of(turn) for turn in turns]
+        with self.open_unit_of_work(_context(claims[0].tenant_id, claims[0].saga_id)) as uow:
+            uow.sagas.expect(claims)
+            held = self._held(claims, uow)
+            self._expect(list(held.values()), uow)
+            for turn, claim in zip(turns, claims, strict=True):
+                saga = held.get(claim.saga_id)
+                if isinstance(turn, Heard) and (
+                    saga is None or not self._take_in(saga, turn.due.directive, turn.outcome)
+                ):
+                    late.append(turn)
+                if saga is not None:
+                    follows = self._advance(saga, claim, uow, may_call=may_call and isinstance(turn, Heard))
+                    due += [] if follows is None else [follows]
+        for heard in late:
+            self._hear_late(heard)
+        return due
+
+    def _held(self, claims: Sequence[SagaClaim], uow: UnitOfWork) -> dict[UUID, Saga]:
+        held = {}
+        for claim in claims:
+            with suppress(SagaClaimLost):
+                held[claim.saga_id] = uow.sagas.get_held(claim)
+        return held
+
+    def _expect(self, sagas: Sequence[Saga], uow: UnitOfWork) -> None:
+        by_definition: defaultdict[str, list[Saga]] = defaultdict(list)
+        for saga in sagas:
+            by_definition[saga.definition.name].append(saga)
+        for name, alike in by_definition.items():
+            self.steps[name].expect(alike, uow)
+
+    def _advance(self, saga: Saga, claim: SagaClaim, uow: UnitOfWork, *, may_call: bool) -> Due | None:
+        uow.on_account_of(Cause(str(saga.id), str(saga.id)))
         steps = self.steps[saga.definition.name]
-        is_late = heard is not None and not self._take_in(saga, heard.due.directive, heard.outcome)
         directive = self._run_local_steps(saga, steps, uow)
         due = None
         if directive is not None and may_call:
-            due = Due(directive, _key_of(saga, directive), steps, steps.prepare(directive, saga, uow))
+            prepared = steps.prepare(directive, saga, uow)
+            due = Due(claim, directive, _key_of(saga, directive), steps, prepared)
         uow.sagas.save_held(saga, claim, goes_on=due is not None)
-        return due, is_late
+        return due
 
-    def _hear_late(self, claim: SagaClaim, heard: Heard) -> None:
+    def _call_all(self, due: Sequence[Due]) -> tuple[list[Heard], Sequence[Due]]:
+        """Call for each in turn while there is time, at least for one: what was heard, and what was left."""
+        heard: list[Heard] = []
+        end = self.now() + CALLS_TOGETHER_MAX
+        for each in due:
+            if heard and self.now() >= end:
+                break
+            heard.append(Heard(each, _call(each)))
+        return heard, due[len(heard) :]
+
+    def _hear_late(self, heard: Heard) -> None:
         """Keep the reply. If it tells of an effect that was believed not to be there, the effect is undone (S9)."""
-        directive, at = heard.due.directive, self.now()
+        claim, directive, at = heard.due.claim, heard.due.directive, self.now()
         _log.warning("a reply to %s came too late: %s", heard.due.key, heard.outcome)
         self.late_replies.keep(
             claim.tenant_id,
@@ -131,7 +243,7 @@ class AdvanceSagaHandler:
             return
         for _ in range(RECORD_TRIES_MAX):
             try:
-                with self.open_unit_of_work(_context(claim)) as uow:
+                with self.open_unit_of_work(_context(claim.tenant_id, claim.saga_id)) as uow:
                     saga = uow.sagas.get(claim.saga_id)
                     hear_late(saga, self.steps, uow, directive.step, directive.attempt, heard.outcome, at=at)
                 return
@@ -160,20 +272,19 @@ class AdvanceSagaHandler:
                 case Action.EXPIRE:
                     saga.expire(at=at)
                 case Action.DO | Action.UNDO if saga.is_local(directive.step):
-                    uow.flush()  # what was saved so far can be loaded again
                     self._take_in(saga, directive, steps.run(directive, saga, uow, at=at))
                 case _:
                     return directive
         return None
 
 
-def _context(claim: SagaClaim) -> CommandContext:
-    return CommandContext(
-        tenant_id=claim.tenant_id,
-        actor=ACTOR,
-        correlation_id=str(claim.saga_id),
-        causation_id=str(claim.saga_id),
-    )
+def _context(tenant_id: UUID, saga_id: UUID) -> CommandContext:
+    cause = Cause(str(saga_id), str(saga_id))
+    return CommandContext(tenant_id=tenant_id, actor=ACTOR, **cause._asdict())
+
+
+def _claim_of(turn: Heard | Due) -> SagaClaim:
+    return turn.due.claim if isinstance(turn, Heard) else turn.claim
 
 
 def _key_of(saga: Saga, directive: Directive) -> str:

@@ -16,6 +16,10 @@ from domain.saga.saga import Saga
 class SagaSteps(Protocol):
     """Actions of one definition. The three kinds of work never mix: calls outside, steps inside, consequences."""
 
+    def expect(self, sagas: Sequence[Saga], uow: UnitOfWork) -> None:
+        """Say what the other methods will read for these, so that it is read together; a hint."""
+        ...
+
     def prepare(self, directive: Directive, saga: Saga, uow: UnitOfWork) -> object:
         """Read what the call that is due needs; what is given goes to `call` after the transaction has ended."""
         ...

@@ -102,12 +102,16 @@ class StockItem(SoftDeletable):
 
     def reserve(self, order_id: UUID, quantity: int, *, at: datetime) -> None:
         """Set pieces aside for an order. Raises InsufficientStock, AlreadyReserved."""
+        self.require_reservable(order_id, quantity)
+        self._record(StockReserved(occurred_at=at, order_id=order_id, quantity=quantity))
+
+    def require_reservable(self, order_id: UUID, quantity: int) -> None:
+        """Raise as `reserve` would; for an order that sets aside all that it wants or nothing."""
         _require_quantity(quantity)
         self.require_live()
         if order_id in self.reservations:
             raise AlreadyReserved(sku=self.sku, order_id=str(order_id))
         self._require_on_hand(quantity)
-        self._record(StockReserved(occurred_at=at, order_id=order_id, quantity=quantity))
 
     def release(self, order_id: UUID, *, at: datetime) -> None:
         """Give an order's reservation back. Raises NotReserved."""

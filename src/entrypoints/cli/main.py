@@ -55,6 +55,11 @@ SUB_COMMANDS: Final = (
     ),
     SubCommand("doctor", "entrypoints.cli.database:doctor", "Check every dependency and setting."),
     SubCommand("purge", "entrypoints.cli.purge:purge", "Redact orders that were deleted long ago."),
+    SubCommand(
+        "audit",
+        "entrypoints.cli.audit:audit",
+        "Recompute all state from events, and money from the gateway's ledger.",
+    ),
     SubCommand("tenant", "entrypoints.cli.access:tenants", "Tenants: whose data is whose."),
     SubCommand("token", "entrypoints.cli.access:tokens", "Access tokens: who may do what for a tenant."),
     SubCommand("bench", "entrypoints.cli.bench:bench", "Measure, and print ratios."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from application.delivery.relay import WAKES_PER_ROUND_MAX, RelayHandler
@@ -36,12 +37,17 @@ def run_worker(container: Container, stop: threading.Event) -> None:
     settings, handle = container.settings(), container.handle_wake().handle
     threads = {Lane.MESSAGES: settings.worker_threads, Lane.SAGAS: settings.saga_threads}
     if settings.broker_url:
-        queue = container.task_queue()
-        workers = container.workers_of(queue, handle, threads=threads)
-        workers.start()
+        queues = {lane: container.task_queue() for lane in threads}
+        workers = [
+            container.worker_of(queues[lane], lane, handle, threads=count) for lane, count in threads.items()
+        ]
+        for worker in workers:
+            worker.start()
         stop.wait()
-        workers.stop(timeout_ms=WORKER_STOP_MS)
-        queue.close()
+        with ThreadPoolExecutor(len(workers)) as side_by_side:
+            list(side_by_side.map(lambda worker: worker.stop(timeout=WORKER_STOP_MS), workers))
+        for queue in queues.values():
+            queue.close()
         return
     own_queue = container.thread_queue(handle, threads=threads)
     try:

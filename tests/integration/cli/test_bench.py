@@ -54,4 +54,6 @@ class TestABenchmark:
     def test_of_an_unknown_name_is_refused_with_the_known_ones(self, stack: Stack) -> None:
         ended = bench(stack, "shared")
         assert ended.status == 1
-        assert "there is no benchmark 'shared'; there are append, orders" in " ".join(ended.stderr.split())
+        assert "there is no benchmark 'shared'; there are append, orders, saga" in " ".join(
+            ended.stderr.split()
+        )

@@ -113,7 +113,7 @@ def an_order(stack: Stack, key: str) -> str:
     wish = {
         "customer_ref": "c",
         "currency": "EUR",
-        "payment_method": "tok_visa",
+        "payment_method": "tok_declined",  # so that nothing but its placing is told of it
         "lines": [{"sku": "TEA-1", "quantity": 1, "unit_price": "4.20"}],
     }
     return post(stack, "/v1/orders", wish, key)

@@ -16,12 +16,7 @@ from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
 from adapters.django_orm.purge import DjangoPurge
 from adapters.django_orm.read_models import DjangoReadModels
-from adapters.django_orm.saga_repositories import (
-    DjangoDueSagas,
-    DjangoLateReplies,
-    DjangoSagaClaims,
-    DjangoSagaDirectory,
-)
+from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaDirectory
 from adapters.django_orm.saga_views import DjangoSagaViews
 from adapters.django_orm.schedules import DjangoSchedules
 from adapters.django_orm.stray_replies import DjangoStrayReplies
@@ -33,7 +28,7 @@ from application.ports.payment_callbacks import StrayReplies
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.saga_views import SagaViews
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims, SagaDirectory
+from application.ports.sagas import DueSagas, LateReplies, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from unit.contracts.access_contract import AccessContract
@@ -198,10 +193,6 @@ class TestPaymentRepository(DjangoBinding, PaymentRepositoryContract): ...
 
 
 class TestSagas(DjangoBinding, SagaContract):
-    @pytest.fixture
-    def claims(self, database_urls: object) -> SagaClaims:
-        return DjangoSagaClaims()
-
     @pytest.fixture
     def due_sagas(self, database_urls: object) -> DueSagas:
         return DjangoDueSagas()

@@ -66,7 +66,10 @@ LOOK_UPS: dict[type, dict[str, Callable[[UnitOfWork, Product, Order], object]]] 
         "ids_by_sku": lambda uow, product, order: uow.products.ids_by_sku([product.sku]),
     },
     StockItemRepository: {
-        "get_for_update": lambda uow, product, order: uow.stock_items.get_for_update(product.sku)
+        "get_for_update": lambda uow, product, order: uow.stock_items.get_for_update(product.sku),
+        "get_all_for_update": lambda uow, product, order: uow.stock_items.get_all_for_update(
+            [product.id], order_id=order.id
+        ),
     },
 }
 BY_NAME = {"latest_deleted", "get_with_deleted"}

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from adapters.dramatiq_queue.over_redis import queue_over_redis
-from adapters.dramatiq_queue.queue import workers_of
+from adapters.dramatiq_queue.queue import worker_of
 from adapters.embedded.stack import EmbeddedStack
 from adapters.system_clock import new_id
 from adapters.thread_queue import ThreadQueue
@@ -43,13 +43,15 @@ def running(request: pytest.FixtureRequest) -> Running:
 
     @contextmanager
     def over_redis(handle: Handle) -> Iterator[TaskQueue]:
-        own, relays = queue_over_redis(url), queue_over_redis(url)
-        workers = workers_of(own, handle, threads=THREADS)
-        workers.start()
+        queues, relays = {lane: queue_over_redis(url) for lane in Lane}, queue_over_redis(url)
+        workers = [worker_of(queue, lane, handle, threads=THREADS[lane]) for lane, queue in queues.items()]
+        for worker in workers:
+            worker.start()
         yield relays
-        workers.stop(timeout_ms=10_000)
-        own.close()
-        relays.close()
+        for worker in workers:
+            worker.stop(timeout=10_000)
+        for queue in (*queues.values(), relays):
+            queue.close()
 
     return over_redis
 

@@ -20,7 +20,7 @@ from adapters.django_orm.outbox import DjangoBacklog, DjangoMessageClaims
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.dramatiq_queue.over_rabbitmq import RabbitmqCheck, queue_over_rabbitmq
 from adapters.dramatiq_queue.over_redis import queue_over_redis
-from adapters.dramatiq_queue.queue import DramatiqQueue, workers_of
+from adapters.dramatiq_queue.queue import DramatiqQueue, worker_of
 from adapters.embedded.stack import EmbeddedStack
 from adapters.thread_queue import ThreadQueue
 from application.delivery.drain_key import DrainKeyHandler
@@ -75,7 +75,7 @@ class Delivery:
     ) -> Iterator[None]:
         """Relays in threads, Dramatiq workers with two threads each."""
         queues = [new_queue(release_thread=self.release_thread) for _ in range(workers)]
-        started = [workers_of(queue, self.drain.handle, threads=dict.fromkeys(Lane, 2)) for queue in queues]
+        started = [worker_of(queue, Lane.MESSAGES, self.drain.handle, threads=2) for queue in queues]
         for worker in started:
             worker.start()
         relay_queues = [new_queue() for _ in range(relays)]
@@ -84,7 +84,7 @@ class Delivery:
                 yield
         finally:
             for worker in started:
-                worker.stop(timeout_ms=10_000)
+                worker.stop(timeout=10_000)
             for queue in (*queues, *relay_queues):
                 queue.close()
 

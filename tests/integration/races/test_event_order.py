@@ -244,7 +244,7 @@ def append_raw(connection: Connection, tenant_id: UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('app.tenant', %s, true)", (str(tenant_id),))
         cursor.execute(
-            "SELECT append_events(%s, 'alice', 'c', 'c', NULL, %s::uuid[], '{stock}', %s::uuid[], '{1}',"
+            "SELECT append_events(%s, 'alice', NULL, '{c}', '{c}', %s::uuid[], '{stock}', %s::uuid[], '{1}',"
             " '{stock.received}', '{1}', '{2026-01-01}', ARRAY['{\"quantity\": 1}']::jsonb[])",
             (str(tenant_id), [str(new_id())], [str(new_id())]),
         )

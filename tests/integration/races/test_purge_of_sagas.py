@@ -10,11 +10,9 @@ import pytest
 from django.db import connections
 
 from adapters.django_orm.purge import DjangoPurge
-from adapters.django_orm.saga_repositories import DjangoSagaClaims
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
 from application.orders.fulfil_order import follow_fulfilment
-from application.ports.sagas import SagaClaim
 from application.sagas.advance_saga import Due, Heard
 from builders import NOON
 from domain.aggregate import Aggregate
@@ -50,7 +48,7 @@ class Graveyard(FulfilmentHouse):
         self.bank = PromptBank()
         super().__init__(tenant_id, self.bank, on_hand=ORDERS)
         self.store = Store(DjangoUnitOfWork, self.context)
-        self.frozen: list[tuple[SagaClaim, Due]] = []
+        self.frozen: list[Due] = []
         for _ in range(ORDERS):
             self.place(SECRET)
         for saga_id in self.sagas:
@@ -65,9 +63,9 @@ class Graveyard(FulfilmentHouse):
 
     def thaw(self, number: int) -> None:
         """Every so-many-th worker goes on: its call has its effect, and its reply comes too late."""
-        for claim, due in self.frozen[number::WAKERS]:
+        for due in self.frozen[number::WAKERS]:
             outcome = due.steps.call(due.directive, due.key, due.prepared)
-            assert self._handler.go_on(claim, Heard(due, outcome)) is None
+            assert self._handler.go_on([Heard(due, outcome)]) == []
 
     def purge(self) -> int:
         """The one that was deleted first of those that may be; how many orders were purged."""
@@ -86,11 +84,8 @@ class Graveyard(FulfilmentHouse):
             return uow.orders.get(order_id, with_deleted=True), saga, uow.payments.of_order(order_id)
 
     def _freeze_a_worker(self, saga_id: UUID) -> None:
-        claim = DjangoSagaClaims().claim(self.context.tenant_id, saga_id)
-        assert claim is not None
-        due = self._handler.go_on(claim, None)
-        assert due is not None
-        self.frozen.append((claim, due))
+        (due,) = self._handler.begin(self.context.tenant_id, [saga_id])
+        self.frozen.append(due)
 
     def _cancel(self, saga_id: UUID) -> None:
         with DjangoUnitOfWork(self.context) as uow:

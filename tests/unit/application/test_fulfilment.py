@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from application.ports.payment_gateway import GatewayRefused, GatewayReply
@@ -176,22 +174,15 @@ def test_a_saga_with_much_to_do_gives_way(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.promise("S9")
 def test_a_late_reply_to_an_undo_is_kept_and_no_more() -> None:
     world = CrashWorld("good", on_hand=1)
-    claim = world.handler.claims.claim(world.context.tenant_id, world.saga_id)
-    assert claim is not None
-    due = world.handler.go_on(claim, None)
-    assert due is not None
+    (due,) = world.handler.begin(world.context.tenant_id, [world.saga_id])
     outcome = due.steps.call(due.directive, due.key, due.prepared)
-    undo = world.handler.go_on(claim, Heard(due, outcome))
-    assert undo is not None
+    (undo,) = world.handler.go_on([Heard(due, outcome)])
     assert undo.directive.action is Action.UNDO
     world.recover()
     world.work()
     before = world.saga().version
-    late = dataclasses.replace(claim, fence=claim.fence)
-    assert (
-        world.handler.go_on(late, Heard(undo, undo.steps.call(undo.directive, undo.key, undo.prepared)))
-        is None
-    )
+    reply = undo.steps.call(undo.directive, undo.key, undo.prepared)
+    assert world.handler.go_on([Heard(undo, reply)]) == []
     assert world.saga().version == before
     replies = world.handler.late_replies.list(
         world.context.tenant_id, saga_id=world.saga_id, after=None, limit=9

@@ -75,10 +75,7 @@ class Ear:
 
 def frozen_worker(world: CrashWorld) -> Due:
     """It is about to call the gateway, and has been for so long that others may go on."""
-    claim = world.handler.claims.claim(world.context.tenant_id, world.saga_id)
-    assert claim is not None
-    due = world.handler.go_on(claim, None)
-    assert due is not None
+    (due,) = world.handler.begin(world.context.tenant_id, [world.saga_id])
     world.recover()
     return due
 

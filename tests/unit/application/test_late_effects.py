@@ -43,10 +43,7 @@ def deleted_order(world: CrashWorld) -> Order:
 @pytest.mark.parametrize("is_purged", [False, True])
 def test_are_let_go_and_recorded_and_leave_the_order_as_it_is(is_purged: bool) -> None:
     world = CrashWorld("good")
-    claim = world.handler.claims.claim(world.context.tenant_id, world.saga_id)
-    assert claim is not None
-    frozen = world.handler.go_on(claim, None)
-    assert frozen is not None
+    (frozen,) = world.handler.begin(world.context.tenant_id, [world.saga_id])
     world.recover()
     world.cancel()
     world.work()
@@ -58,7 +55,7 @@ def test_are_let_go_and_recorded_and_leave_the_order_as_it_is(is_purged: bool) -
     before = deleted_order(world)
 
     outcome = frozen.steps.call(frozen.directive, frozen.key, frozen.prepared)
-    assert world.handler.go_on(claim, Heard(frozen, outcome)) is None
+    assert world.handler.go_on([Heard(frozen, outcome)]) == []
     assert world.saga().status is SagaStatus.COMPENSATING
     assert purge(world) == 0  # whether for the saga that lives again, or because it was done before
     world.work()

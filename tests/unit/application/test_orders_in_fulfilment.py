@@ -12,7 +12,7 @@ import pytest
 
 from adapters.memory.outbox import InMemoryBacklog, InMemoryMessageClaims
 from adapters.memory.payment_gateway import InMemoryPaymentGateway
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims
+from adapters.memory.saga_repositories import InMemoryDueSagas, InMemoryLateReplies
 from adapters.system_clock import new_id
 from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.handle_wake import HandleWakeHandler
@@ -54,14 +54,14 @@ class FulfillingHouse(House):
         self.wakes: list[Wake] = []
         self.gateway = InMemoryPaymentGateway(now=self.clock)
         steps = FulfilOrder(self.gateway, new_id)
-        claims = InMemorySagaClaims(self.database)
         self.place_order = PlaceOrderHandler(
             self.open_unit_of_work, self.clock, new_id, self.back_offs.append, fulfils=True
         )
-        self.relay = RelayHandler(InMemoryBacklog(self.database), self, due_sagas=claims)
+        self.relay = RelayHandler(
+            InMemoryBacklog(self.database), self, due_sagas=InMemoryDueSagas(self.database)
+        )
         drain_key = DrainKeyHandler(InMemoryMessageClaims(self.database), {}, self.open_unit_of_work)
         self.advance = AdvanceSagaHandler(
-            claims=claims,
             late_replies=InMemoryLateReplies(self.database),
             steps=dict.fromkeys((ORDER_FULFILMENT.name, FREE_ORDER_FULFILMENT.name), steps),
             open_unit_of_work=self.open_unit_of_work,

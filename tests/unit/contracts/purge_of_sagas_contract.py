@@ -19,6 +19,7 @@ from domain.money import Money
 from domain.orders.fulfilment import ORDER_FULFILMENT
 from domain.orders.order import Order
 from domain.payments.payment import Payment
+from domain.payments.refund import REFUND_SAGA
 from domain.saga.outcome import NothingFound, StepDone, StepFailed, StepRefused, StepUnclear
 from domain.saga.progress import Direction
 from domain.saga.saga import Saga
@@ -153,6 +154,25 @@ class PurgeOfSagasContract(StoreBinding):
         }
         assert replies == {saga.id: "redacted", others_saga.id: SECRET}
 
+    @pytest.mark.promise("D7")
+    def test_waits_for_money_that_is_being_given_back_and_then_forgets_why(
+        self, store: Store, open_purge: OpenPurge
+    ) -> None:
+        order, saga, payment = a_refunded_order(store)
+        saga.hear("refund", 1, Direction.DO, StepFailed(f"not {SECRET}"), at=after_noon(5), jitter=0)
+        store.save(saga)
+        assert purge(open_purge, store) == []
+        saga.hear("refund", 1, Direction.DO, StepDone(), at=after_noon(6), jitter=0)
+        payment.refund(saga.subject_id, at=after_noon(6))
+        store.save(saga, payment)
+        assert purge(open_purge, store) == [order.id]
+        for kept in (saga, payment):
+            stream, stored = store.stream(kept.id), stored_again(store, kept)
+            assert SECRET not in f"{stream} {vars(stored)}"
+            assert state_of(stored) == state_of(
+                type(kept).from_events(kept.id, [entry.event for entry in stream])
+            )
+
     @pytest.mark.promise("D7", "S9")
     def test_gives_way_to_a_saga_that_wakes_up_first(
         self, store: Store, open_purge: OpenPurge, hold_open: Callable[..., HeldTransaction], threads: Threads
@@ -271,6 +291,22 @@ def a_fulfilled_order(
     payments[1].void(at=after_noon(2))
     store.save(saga, *payments)
     return order, saga, payments
+
+
+def a_refunded_order(store: Store) -> tuple[Order, Saga, Payment]:
+    """Stored with a payment, money of which is being given back by the saga."""
+    order, payment_id, refund_id = a_deleted_order(store), new_id(), new_id()
+    payment = Payment.request(
+        id=payment_id, order_id=order.id, attempt=1, amount=Money(840, "EUR"), method=SECRET, at=NOON
+    )
+    payment.authorise("pay-1", at=after_noon(1))
+    payment.capture(at=after_noon(1))
+    payment.request_refund(refund_id, None, reason=SECRET, at=after_noon(4))
+    saga = Saga.start(REFUND_SAGA, id=new_id(), subject_id=refund_id, at=after_noon(4))
+    fulfilment = a_saga(order.id)
+    completed(fulfilment)
+    store.save(saga, fulfilment, payment)
+    return order, saga, payment
 
 
 def stored_again(store: Store, aggregate: Aggregate) -> Aggregate:

@@ -17,7 +17,6 @@ from application.ports.sagas import (
     LateReply,
     SagaClaim,
     SagaClaimLost,
-    SagaClaims,
 )
 from builders import NOON, after_noon
 from domain.errors import NotFound, StaleObjectError
@@ -77,10 +76,6 @@ class SagaContract(StoreBinding):
     """Sagas of one tenant, as repositories, workers and the relay see them."""
 
     @pytest.fixture
-    def claims(self) -> SagaClaims:
-        raise NotImplementedError("the binding must override claims")
-
-    @pytest.fixture
     def due_sagas(self) -> DueSagas:
         raise NotImplementedError("the binding must override due_sagas")
 
@@ -137,70 +132,97 @@ class SagaContract(StoreBinding):
                 assert uow.sagas.of_subject(saga.subject_id) is None
 
     @pytest.mark.promise("S8")
-    def test_is_advanced_by_one_of_many_workers(
-        self, store: Store, claims: SagaClaims, threads: Threads
-    ) -> None:
+    def test_is_advanced_by_one_of_many_workers(self, store: Store, threads: Threads) -> None:
         saga = stored(store)
-        outcomes = threads.race(RACERS, lambda _: claims.claim(store.context.tenant_id, saga.id))
+        outcomes = threads.race(RACERS, lambda _: taken(store, saga.id))
         assert [outcome.error for outcome in outcomes] == [None] * RACERS
         assert len([outcome.result for outcome in outcomes if outcome.result is not None]) == 1
 
     @pytest.mark.promise("S8")
-    def test_a_worker_goes_on_until_it_gives_the_claim_back(self, store: Store, claims: SagaClaims) -> None:
+    def test_several_are_claimed_at_once_each_by_one_worker(self, store: Store, threads: Threads) -> None:
+        sagas = [stored(store) for _ in range(5)]
+        held = claimed(store, sagas[0])
+        wanted = [saga.id for saga in sagas]
+
+        def take(_: int) -> list[SagaClaim]:
+            with store.transaction() as uow:
+                found = uow.sagas.claim(wanted)
+                assert [saga.id for saga, _ in found] == [claim.saga_id for _, claim in found]
+                assert all(saga.version == 1 for saga, _ in found)
+            return [claim for _, claim in found]
+
+        outcomes = threads.race(RACERS, take)
+        assert [outcome.error for outcome in outcomes] == [None] * RACERS
+        claims = [claim for outcome in outcomes for claim in outcome.result or ()]
+        assert {claim.saga_id for claim in claims} | {held.saga_id} == set(wanted)
+        assert len(claims) == len(wanted) - 1
+        with store.transaction() as uow:
+            uow.sagas.expect(claims)
+            for claim in claims:
+                uow.sagas.save_held(uow.sagas.get_held(claim), claim, goes_on=False)
+        assert all(taken(store, saga_id) for saga_id in wanted[1:])
+
+    @pytest.mark.promise("S8")
+    def test_a_claim_that_was_rolled_back_was_never_made(self, store: Store) -> None:
         saga = stored(store)
-        claim = claimed(store, claims, saga)
+        with rolled_back(store.transaction()) as uow:
+            assert len(uow.sagas.claim([saga.id])) == 1
+        assert taken(store, saga.id) is not None
+
+    @pytest.mark.promise("S8")
+    def test_a_worker_goes_on_until_it_gives_the_claim_back(self, store: Store) -> None:
+        saga = stored(store)
+        claim = claimed(store, saga)
         with store.transaction() as uow:
             held = uow.sagas.get_held(claim)
             unclear(held)
             uow.sagas.save_held(held, claim, goes_on=True)
-        assert claims.claim(store.context.tenant_id, saga.id) is None
+        assert taken(store, saga.id) is None
         with store.transaction() as uow:
             uow.sagas.save_held(uow.sagas.get_held(claim), claim, goes_on=False)
-        again = claimed(store, claims, saga)
+        again = claimed(store, saga)
         assert again.fence > claim.fence
 
     @pytest.mark.promise("S8", "S9")
     def test_who_was_frozen_past_its_lease_has_lost_the_saga_once_another_took_it(
-        self, store: Store, claims: SagaClaims, pass_time: PassTime
+        self, store: Store, pass_time: PassTime
     ) -> None:
         saga = stored(store)
-        lost = claimed(store, claims, saga)
-        assert claims.claim(store.context.tenant_id, saga.id) is None
+        lost = claimed(store, saga)
+        assert taken(store, saga.id) is None
         pass_time(store.context.tenant_id, LEASE)
-        held = claimed(store, claims, saga)
+        held = claimed(store, saga)
         with store.transaction() as uow, pytest.raises(SagaClaimLost):
             uow.sagas.get_held(lost)
         with store.transaction() as uow:
             assert uow.sagas.get_held(held).version == 1
 
     @pytest.mark.promise("S8")
-    def test_a_claim_that_was_given_back_holds_no_more(self, store: Store, claims: SagaClaims) -> None:
+    def test_a_claim_that_was_given_back_holds_no_more(self, store: Store) -> None:
         saga = stored(store)
-        claim = claimed(store, claims, saga)
+        claim = claimed(store, saga)
         with store.transaction() as uow:
             uow.sagas.save_held(uow.sagas.get_held(claim), claim, goes_on=False)
         with store.transaction() as uow, pytest.raises(SagaClaimLost):
             uow.sagas.get_held(claim)
 
     @pytest.mark.promise("S10")
-    def test_is_claimed_only_when_it_is_due(
-        self, store: Store, claims: SagaClaims, due_sagas: DueSagas
-    ) -> None:
+    def test_is_claimed_only_when_it_is_due(self, store: Store, due_sagas: DueSagas) -> None:
         resting = stored(store)
         with store.transaction() as uow:
             loaded = uow.sagas.get(resting.id)
             completed(loaded)
             uow.sagas.save(loaded)
-        assert claims.claim(store.context.tenant_id, resting.id) is None
-        assert claims.claim(store.context.tenant_id, new_id()) is None
+        assert taken(store, resting.id) is None
+        assert taken(store, new_id()) is None
         assert resting.id not in due(due_sagas, store)
 
     @pytest.mark.promise("O2", "S10")
     def test_the_relay_hears_of_each_that_is_due_once_and_again_after_a_while(
-        self, store: Store, claims: SagaClaims, due_sagas: DueSagas, pass_time: PassTime
+        self, store: Store, due_sagas: DueSagas, pass_time: PassTime
     ) -> None:
         waiting, held = stored(store), stored(store)
-        claimed(store, claims, held)
+        claimed(store, held)
         assert due(due_sagas, store) == {waiting.id}
         assert due(due_sagas, store) == set()
         pass_time(store.context.tenant_id, timedelta(seconds=WAKE_AGAIN_AFTER_S))
@@ -210,10 +232,10 @@ class SagaContract(StoreBinding):
 
     @pytest.mark.promise("S9", "S12")
     def test_a_late_reply_is_kept_once_whoever_holds_the_saga(
-        self, store: Store, claims: SagaClaims, late_replies: LateReplies
+        self, store: Store, late_replies: LateReplies
     ) -> None:
         saga, tenant_id = stored(store), store.context.tenant_id
-        claimed(store, claims, saga)
+        claimed(store, saga)
         first, orphan = a_reply(saga.id), a_reply(None)
         for reply in (first, orphan, first):
             late_replies.keep(tenant_id, reply)
@@ -233,9 +255,15 @@ def stored(store: Store) -> Saga:
     return saga
 
 
-def claimed(store: Store, claims: SagaClaims, saga: Saga) -> SagaClaim:
+def taken(store: Store, *saga_ids: UUID) -> SagaClaim | None:
+    """The right to advance it, if it is free."""
+    with store.transaction() as uow:
+        return next((claim for _, claim in uow.sagas.claim(saga_ids)), None)
+
+
+def claimed(store: Store, saga: Saga) -> SagaClaim:
     """The right to advance it, which is free."""
-    claim = claims.claim(store.context.tenant_id, saga.id)
+    claim = taken(store, saga.id)
     assert claim is not None
     return claim
 

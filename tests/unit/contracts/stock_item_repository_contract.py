@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.system_clock import new_id
 from application.ports.unit_of_work import UnitOfWork
 from builders import after_noon, an_order, stock_of
 from domain.errors import NotFound, RuleViolation, StaleObjectError
@@ -60,6 +61,40 @@ class StockItemRepositoryContract(StoreBinding):
         with store.transaction() as uow:
             uow.stock_items.get_for_update(product.sku).receive(5, at=after_noon(1))
         assert store.stock(product.sku).on_hand == 10
+
+    @pytest.mark.promise("M2")
+    @pytest.mark.parametrize("is_expected", [False, True])
+    def test_gives_the_stock_of_several_products_with_the_reservations_of_an_order(
+        self, store: Store, product: Product, is_expected: bool
+    ) -> None:
+        other = store.a_stored_product()
+        store.save(stock_of(other, on_hand=5))
+        orders = [an_order().with_line(product).placed() for _ in range(2)]
+        store.save(*orders)
+        products = {product.id, other.id}
+        for order in orders:
+            with store.transaction() as uow:
+                if is_expected:
+                    uow.stock_items.expect(products, order_ids=[each.id for each in orders])
+                for item in uow.stock_items.get_all_for_update(products, order_id=order.id):
+                    item.reserve(order.id, 2, at=after_noon(1))
+                    uow.stock_items.save(item)
+        with store.transaction() as uow:
+            for order in orders:
+                items = uow.stock_items.get_all_for_update(products, order_id=order.id)
+                assert [item.id for item in items] == sorted(item.id for item in items)
+                assert {item.product_id for item in items} == products
+                for item in items:
+                    item.sell(order.id, at=after_noon(2))
+                    uow.stock_items.save(item)
+        for sku, left in ((product.sku, 6), (other.sku, 1)):
+            item = store.stock(sku)
+            assert (item.on_hand, item.reserved, item.sold, item.reservations) == (left, 0, 4, {})
+            assert [entry.version for entry in store.stream(item.id)] == list(range(1, item.version + 1))
+
+    def test_has_no_stock_of_an_unknown_product(self, store: Store) -> None:
+        with store.transaction() as uow, pytest.raises(NotFound):
+            uow.stock_items.get_all_for_update([new_id()], order_id=new_id())
 
     @pytest.mark.promise("L4")
     def test_moves_no_version_but_its_own(self, store: Store, product: Product) -> None:

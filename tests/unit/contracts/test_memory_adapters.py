@@ -17,7 +17,7 @@ from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.memory.purge import InMemoryPurge
 from adapters.memory.rate_limit import InMemoryRateLimiter
 from adapters.memory.read_models import InMemoryReadModels
-from adapters.memory.saga_repositories import InMemoryLateReplies, InMemorySagaClaims, InMemorySagaDirectory
+from adapters.memory.saga_repositories import InMemoryDueSagas, InMemoryLateReplies, InMemorySagaDirectory
 from adapters.memory.saga_views import InMemorySagaViews
 from adapters.memory.schedules import InMemorySchedules
 from adapters.memory.stray_replies import InMemoryStrayReplies
@@ -31,7 +31,7 @@ from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayUnav
 from application.ports.purge import OpenPurge
 from application.ports.read_models import OpenReadModels
 from application.ports.saga_views import SagaViews
-from application.ports.sagas import DueSagas, LateReplies, SagaClaims, SagaDirectory
+from application.ports.sagas import DueSagas, LateReplies, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
@@ -187,12 +187,8 @@ class TestPaymentRepository(MemoryBinding, PaymentRepositoryContract): ...
 
 class TestSagas(MemoryBinding, SagaContract):
     @pytest.fixture
-    def claims(self, database: InMemoryDatabase) -> SagaClaims:
-        return InMemorySagaClaims(database)
-
-    @pytest.fixture
     def due_sagas(self, database: InMemoryDatabase) -> DueSagas:
-        return InMemorySagaClaims(database)
+        return InMemoryDueSagas(database)
 
     @pytest.fixture
     def late_replies(self, database: InMemoryDatabase) -> LateReplies:

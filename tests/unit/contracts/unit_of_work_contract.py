@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from application.ports.unit_of_work import Cause, OpenUnitOfWork, UnitOfWork
 from builders import after_noon, an_order, stock_of
 from domain.errors import AggregateSpent, NotFound, StaleObjectError
 from domain.orders.order import Order, ReferenceTaken
@@ -99,6 +99,43 @@ class UnitOfWorkContract(StoreBinding):
             uow.orders.save(order)
         assert store.order(order.id).note == "after the flush"
         assert [entry.version for entry in store.stream(order.id)] == [1, 2]
+
+    @pytest.mark.promise("E1")
+    def test_writes_several_of_a_kind_together_each_event_with_its_own_cause(self, store: Store) -> None:
+        orders = [an_order().placed() for _ in range(3)]
+        causes = [Cause(f"request-{number}", f"event-{number}") for number in range(3)]
+        with store.transaction() as uow:
+            for order, cause in zip(orders, causes, strict=True):
+                uow.on_account_of(cause)
+                uow.orders.save(order)
+        with store.transaction() as uow:
+            uow.orders.expect([order.id for order in orders])
+            for order, cause in zip(orders, reversed(causes), strict=True):
+                uow.on_account_of(cause)
+                loaded = uow.orders.get(order.id)
+                loaded.confirm(at=after_noon(1))
+                uow.orders.save(loaded)
+                assert uow.orders.get(order.id) is loaded
+        for order, first, second in zip(orders, causes, reversed(causes), strict=True):
+            assert store.order(order.id).status.value == "confirmed"
+            stream = store.stream(order.id)
+            assert [Cause(entry.correlation_id, entry.causation_id) for entry in stream] == [first, second]
+
+    @pytest.mark.promise("L1", "E1")
+    def test_with_one_stale_of_several_alike_writes_none_and_names_it(self, store: Store) -> None:
+        orders = [an_order().placed() for _ in range(3)]
+        store.save(*orders)
+        stale = store.order(orders[1].id)
+        fresh = store.order(orders[1].id)
+        fresh.confirm(at=after_noon(1))
+        store.save(fresh)
+        alike = [store.order(orders[0].id), stale, store.order(orders[2].id)]
+        for order in alike:
+            order.cancel(reason="changed my mind", at=after_noon(2))
+        with pytest.raises(StaleObjectError) as refusal:
+            store.save(*alike)
+        assert (refusal.value.data["id"], refusal.value.data["current_version"]) == (str(stale.id), 2)
+        assert [store.order(order.id).status.value for order in orders] == ["pending", "confirmed", "pending"]
 
     def test_goes_on_with_an_aggregate_after_the_commit(self, store: Store) -> None:
         order = an_order().with_line(store.a_stored_product()).placed()

@@ -76,6 +76,7 @@ _PURGE_RIGHTS: Final = {
     "stock_reservation": "SELECT",
     "event": "SELECT, INSERT, UPDATE (data)",
     "payment": "SELECT (tenant_id, id, order_id, version), UPDATE (method)",
+    "refund_payment": "SELECT",
     "saga": "SELECT (tenant_id, id, subject_id, status, version), UPDATE (reason, steps)",
     "late_reply": "SELECT (tenant_id, saga_id), UPDATE (reply)",
     "idempotency_record": "SELECT, DELETE",
@@ -97,11 +98,24 @@ def _of_a_deleted_order(table: str, column: str) -> str:
     )
 
 
+def _of_its_refund(table: str, column: str) -> str:
+    """Whether the column names a refund of a deleted order; the purge sees no other payment."""
+    return (
+        f"EXISTS (SELECT 1 FROM refund_payment r JOIN payment p ON p.tenant_id = r.tenant_id AND p.id = r.payment_id"  # noqa: S608
+        f" WHERE r.tenant_id = {table}.tenant_id AND r.refund_id = {table}.{column})"
+    )
+
+
+def _is_its_saga(table: str) -> str:
+    """Whether the row of `saga` is about a deleted order or one of its refunds."""
+    return f"({_of_a_deleted_order(table, 'subject_id')} OR {_of_its_refund(table, 'subject_id')})"
+
+
 def _of_its_saga(table: str, column: str) -> str:
-    """Whether the column names the saga of a deleted order."""
+    """Whether the column names a saga of a deleted order."""
     return (
         f"EXISTS (SELECT 1 FROM saga s WHERE s.tenant_id = {table}.tenant_id AND s.id = {table}.{column}"  # noqa: S608
-        f" AND {_of_a_deleted_order('s', 'subject_id')})"
+        f" AND {_is_its_saga('s')})"
     )
 
 
@@ -112,7 +126,7 @@ def _of_its_payment(table: str, column: str) -> str:
     )
 
 
-_CHANGED_SAGAS: Final = _of_a_deleted_order("saga", "subject_id")
+_CHANGED_SAGAS: Final = _is_its_saga("saga")
 _PURGE_ROWS: Final = {
     "customer_order": _DELETED,
     "order_line": _DELETED,
@@ -121,6 +135,7 @@ _PURGE_ROWS: Final = {
         belongs("event", "stream_id") for belongs in (_of_a_deleted_order, _of_its_saga, _of_its_payment)
     ),
     "payment": _of_a_deleted_order("payment", "order_id"),
+    "refund_payment": "true",
     "late_reply": _of_its_saga("late_reply", "saga_id"),
     "idempotency_record": "expires_at <= clock_timestamp()",
     "message": "true",

@@ -64,7 +64,7 @@ BEGIN{_TAKE_TICKET}
 END $$;
 
 CREATE FUNCTION append_events(
-    p_tenant uuid, p_actor text, p_correlation text, p_causation text, p_traceparent text,
+    p_tenant uuid, p_actor text, p_traceparent text, p_correlations text[], p_causations text[],
     p_event_ids uuid[], p_stream_kinds text[], p_stream_ids uuid[], p_versions integer[],
     p_types text[], p_schema_versions integer[], p_occurred timestamptz[], p_data jsonb[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -75,7 +75,7 @@ BEGIN{_TAKE_TICKET}
         {_INSERT_EVENT} VALUES (
             p_tenant, nextval('event_position'), p_event_ids[i], p_stream_kinds[i], p_stream_ids[i], p_versions[i],
             p_types[i], p_schema_versions[i], p_occurred[i],
-            p_actor, p_correlation, p_causation, p_traceparent, p_data[i]
+            p_actor, p_correlations[i], p_causations[i], p_traceparent, p_data[i]
         ) RETURNING position INTO last_position;
     END LOOP;
     RETURN last_position;
@@ -111,7 +111,7 @@ DROP FUNCTION append_event(
     uuid, text, text, text, text, uuid, text, uuid, integer, text, integer, timestamptz, jsonb
 );
 DROP FUNCTION append_events(
-    uuid, text, text, text, text, uuid[], text[], uuid[], integer[], text[], integer[], timestamptz[], jsonb[]
+    uuid, text, text, text[], text[], uuid[], text[], uuid[], integer[], text[], integer[], timestamptz[], jsonb[]
 );
 DROP SEQUENCE event_position;
 """
@@ -187,9 +187,22 @@ BEGIN
             USING ERRCODE = 'HW001', DETAIL = p_kind || ' ' || p_id;
     END IF;
 END $$;
+
+CREATE FUNCTION require_all_written(p_written uuid[], p_kind text, p_ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    missing uuid;
+BEGIN
+    IF cardinality(p_written) < cardinality(p_ids) THEN
+        SELECT id INTO missing FROM unnest(p_ids) AS id WHERE id <> ALL (p_written) ORDER BY id LIMIT 1;
+        PERFORM require_written(0, p_kind, missing);
+    END IF;
+END $$;
 """
 
-DROP_GUARDS = "DROP FUNCTION require_written(bigint, text, uuid);"
+DROP_GUARDS = """
+DROP FUNCTION require_all_written(uuid[], text, uuid[]);
+DROP FUNCTION require_written(bigint, text, uuid);
+"""
 
 # The one way from a token's hash to its tenant, with the owner's rights. A request that finds the row locked
 # by another's note of use leaves the note out and goes on.

@@ -1,0 +1,1 @@
+"""The arms of `bench saga`: one process each, which answers every line of its input."""
