@@ -35,7 +35,7 @@ fuzz: setup ## fuzz the real server over PostgreSQL, with many more cases than `
 chaos: setup ## kill and flush the real stack under load for five minutes, then check everything (ARGS="--seed 7")
 	@PYTHONPATH=tests $(PY) -m chaos $(ARGS)
 
-bench: setup ## measure, side by side with the alternatives
+bench: dbos ## measure, side by side with the alternatives
 	@$(HOLDWATER) bench
 
 dbos: setup ## install DBOS, the peer of `holdwater bench saga`, in an environment of its own

@@ -12,7 +12,8 @@ message; ours keep all of these with row-level security, and a journal of 11 eve
 
 CPU time, of the arm's process and of the server while it ran, says the same on a busy machine, where rates do not.
 
-Ours is shown twice: sagas that are taken up together (as many as a transaction takes), and one by one.
+Ours is shown twice: as the service does it, where each saga is told of by itself and one that had to wait is advanced
+together with others that wait; and strictly one by one.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ _LEFT_BEHIND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to fulfil orders; `together`: sagas of one transaction, None for DBOS."""
+    """One way to fulfil orders; `joins_others`: whether a saga that waits is advanced with others; None for DBOS."""
 
     name: str
     threads: int
-    together: int | None = None
+    joins_others: bool | None = None
     uses_queue: bool = False
     over_http: bool = False
 
@@ -87,11 +88,11 @@ class Arm:
         return "".join(letter if letter.isalnum() else "_" for letter in self.name.lower())
 
 
-OURS: Final = Arm("ours", threads=4, together=SAGAS_TOGETHER_MAX)
-ONE_BY_ONE: Final = Arm("ours, one by one", threads=8, together=1)
+OURS: Final = Arm("ours", threads=4, joins_others=True)
+ONE_BY_ONE: Final = Arm("ours, one by one", threads=8, joins_others=False)
 DBOS_THREADS: Final = Arm("DBOS, 8 threads", threads=8)
 DBOS_QUEUE: Final = Arm("DBOS, queue", threads=8, uses_queue=True)
-OURS_HTTP: Final = Arm("ours, HTTP gateway", threads=8, together=SAGAS_TOGETHER_MAX, over_http=True)
+OURS_HTTP: Final = Arm("ours, HTTP gateway", threads=8, joins_others=True, over_http=True)
 DBOS_HTTP: Final = Arm("DBOS, 8 threads, HTTP gateway", threads=8, over_http=True)
 ARMS: Final = (OURS, ONE_BY_ONE, DBOS_THREADS, DBOS_QUEUE, OURS_HTTP, DBOS_HTTP)
 PEERS: Final = (DBOS_THREADS, DBOS_QUEUE)
@@ -183,7 +184,9 @@ def run(
         owner.autocommit = True
         server_time = ServerTime(owner)
         gateway = stack.enter_context(_gateway())
-        tenants = {arm.name: stack.enter_context(_tenant(owner)) for arm in ARMS if arm.together}
+        tenants = {
+            arm.name: stack.enter_context(_tenant(owner)) for arm in ARMS if arm.joins_others is not None
+        }
         crews = {
             arm.name: stack.enter_context(_crew(arm, stack, owner, settings, skus, tenants, gateway))
             for arm in ARMS
@@ -266,9 +269,9 @@ def _crew(
         "skus": list(skus),
         "gateway": dict(gateway) if arm.over_http else None,
     }
-    if arm.together:
+    if arm.joins_others is not None:
         program = [sys.executable, "-m", "fulfilment.sagas"]
-        order |= {"tenant_id": tenants[arm.name], "together": arm.together}
+        order |= {"tenant_id": tenants[arm.name], "joins_others": arm.joins_others}
     else:
         stack.enter_context(_stock(owner, arm, skus))
         program = [str(DBOS_PYTHON), "-m", "fulfilment.dbos_workflows"]
@@ -368,7 +371,7 @@ def _failures(owner: Any, tenants: Mapping[str, str], done: Mapping[str, int]) -
                 if found != done[name]:
                     yield f"{name}: {found} {what}, {done[name]} orders were counted"
         for arm in ARMS:
-            if not arm.together:
+            if arm.joins_others is None:
                 cursor.execute(f"SELECT sum(sold) FROM {STOCK_TABLE}_{arm.place}")  # noqa: S608 - constants
                 (found,) = cursor.fetchone()
                 if found != done[arm.name]:

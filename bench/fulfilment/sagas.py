@@ -9,7 +9,6 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,8 +30,7 @@ from shared.crew import READY
 
 PLACED_TOGETHER: Final = 100
 """Orders of one transaction."""
-CALLS_OF_AN_ORDER: Final = 2
-"""So many at least, none of which fails; a claim of orders that have ended makes none."""
+DUE_MAX: Final = 10_000
 ON_HAND: Final = 1_000_000
 
 
@@ -47,7 +45,7 @@ class Sagas:
     def __init__(self, order: dict[str, Any]) -> None:
         wired({})
         # They need Django to be set up.
-        from adapters.django_orm.saga_repositories import DjangoLateReplies  # noqa: PLC0415
+        from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies  # noqa: PLC0415
         from adapters.django_orm.unit_of_work import DjangoUnitOfWork  # noqa: PLC0415
 
         self._open = DjangoUnitOfWork
@@ -63,7 +61,8 @@ class Sagas:
             new_id=new_id,
             jitter=lambda: 0.5,
         )
-        self._threads, self._together = order["threads"], order["together"]
+        self._threads, self._joins_others = order["threads"], order["joins_others"]
+        self._relay = DjangoDueSagas()
         self._pool = ThreadPoolExecutor(self._threads)
         self._due: deque[UUID] = deque()
 
@@ -79,19 +78,22 @@ class Sagas:
                     self._due.append(saga.id)
 
     def run(self) -> None:
-        """All of them to their end."""
-        for done in [self._pool.submit(self._work) for _ in range(self._threads)]:
-            done.result()
+        """All of them to their end: each is told of once, as a relay does, and again if it was given back."""
+        while self._due:
+            for done in [self._pool.submit(self._work) for _ in range(self._threads)]:
+                done.result()
+            self._due.extend(
+                saga_id
+                for tenant_id, saga_id in self._relay.due(DUE_MAX)
+                if tenant_id == self._context.tenant_id
+            )
 
     def _work(self) -> None:
-        while True:
-            together = list(islice(iter(self._next, None), self._together))
-            if not together:
-                return
-            calls = self._handler.handle_all(self._context.tenant_id, together)
-            if calls < CALLS_OF_AN_ORDER * len(together):
-                # Those for whose calls there was no time were given back; a relay would tell of them again.
-                self._due.extend(together)
+        while (saga_id := self._next()) is not None:
+            if self._joins_others:
+                self._handler.handle(self._context.tenant_id, saga_id)
+            else:
+                self._handler.handle_all(self._context.tenant_id, [saga_id])
 
     def _next(self) -> UUID | None:
         with suppress(IndexError):

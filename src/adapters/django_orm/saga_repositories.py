@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -62,7 +62,12 @@ UPDATE saga s SET fence = fence + 1, leased_until = clock_timestamp() + %s, wake
 FROM free WHERE s.tenant_id = %s AND s.id = ANY(%s::uuid[]) AND s.id = free.id
 RETURNING s.fence, true, {", ".join("s." + column for column in SAGA_COLUMNS)}
 """  # noqa: S608 - constants
-# statement_timestamp is stable, so the index bounds the search.
+# statement_timestamp is stable, so the index bounds the search. Who is due and free was woken within that time.
+_OVERDUE: Final = """
+SELECT id FROM saga WHERE tenant_id = %s AND due_at <= %s AND wake_at <= statement_timestamp() + %s
+    AND (leased_until IS NULL OR leased_until <= statement_timestamp())
+ORDER BY wake_at LIMIT %s
+"""
 _DUE: Final = """
 WITH due AS (
     SELECT tenant_id, id FROM saga
@@ -149,6 +154,12 @@ class DjangoSagaRepository:
         ]
         self._just_claimed.update(saga.id for saga, _ in claimed)
         return claimed
+
+    def overdue(self, since: datetime, limit: int) -> Sequence[UUID]:
+        """See the port."""
+        woken_within = timedelta(seconds=WAKE_AGAIN_AFTER_S)
+        rows = self._session.query(_OVERDUE, (self._tenant_id, since, woken_within, limit))
+        return [saga_id for (saga_id,) in rows]
 
     def expect(self, claims: Collection[SagaClaim]) -> None:
         """See the port."""

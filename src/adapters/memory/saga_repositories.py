@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.memory.database import InMemoryDatabase, Row
@@ -90,6 +90,17 @@ class InMemorySagaRepository:
                 claim = SagaClaim(tenant_id=tenant_id, saga_id=saga_id, fence=fence)
                 claimed.append((self.get(saga_id), claim))
         return claimed
+
+    def overdue(self, since: datetime, limit: int) -> Sequence[UUID]:
+        """See the port."""
+        database = self._transaction.database
+        rows = self._transaction.rows_where(
+            Saga.kind, lambda row: row["due_at"] is not None and row["due_at"] <= since
+        )
+        free = [
+            row for row in rows if database.saga_leases.next_fence(row["id"], at=database.now()) is not None
+        ]
+        return [row["id"] for row in sorted(free, key=lambda row: (row["due_at"], row["id"]))[:limit]]
 
     def expect(self, claims: Collection[SagaClaim]) -> None:
         """See the port. Reading costs nothing here."""

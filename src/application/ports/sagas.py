@@ -44,6 +44,10 @@ class SagaRepository(Protocol):
         """
         ...
 
+    def overdue(self, since: datetime, limit: int) -> Sequence[UUID]:
+        """Up to `limit` that have been due since then or longer, and are free; none is locked by it."""
+        ...
+
     def expect(self, claims: Collection[SagaClaim]) -> None:
         """Say which claims `get_held` will be asked for, so that they may be read together, all locked; a hint."""
         ...

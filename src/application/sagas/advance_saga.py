@@ -33,6 +33,8 @@ CALLS_PER_CLAIM_MAX: Final = 50
 """A saga with more to do than this gives way to others."""
 SAGAS_TOGETHER_MAX: Final = 32
 """In one transaction."""
+OVERDUE_AFTER: Final = timedelta(milliseconds=100)
+"""A saga that nobody has taken up for so long tells of more than there are threads for; others join it then."""
 CALLS_TOGETHER_MAX: Final = timedelta(seconds=2)
 """So long calls are made before what was heard is committed; with the last one, much shorter than a lease."""
 LOCAL_STEPS_MAX: Final = 50
@@ -85,21 +87,41 @@ class AdvanceSagaHandler:
     jitter: Callable[[], float]
 
     def handle(self, tenant_id: UUID, saga_id: UUID) -> int:
-        """How many calls were made. Raises StoreUnavailable; the claim that was held then runs out."""
-        return self.handle_all(tenant_id, [saga_id])
+        """How many calls were made. Raises StoreUnavailable; the claim that was held then runs out.
+
+        A saga that had to wait for its turn is advanced together with others of its tenant that wait too: the more
+        there is to do, the more share a transaction; while there is little each goes its own way.
+        """
+        errors: list[Exception] = []
+        try:
+            due = self._claim_and_advance(tenant_id, [saga_id], with_overdue=True)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it may be about one of the others
+            _log.info("saga %s is advanced alone: %s", saga_id, error)
+            due = self.begin(tenant_id, [saga_id], errors)
+        return self._carry_on(due, errors)
 
     def handle_all(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> int:
         """The same for several, SAGAS_TOGETHER_MAX at a time. The first error is raised when all had their turn."""
         calls, errors = 0, list[Exception]()
         for begin in range(0, len(saga_ids), SAGAS_TOGETHER_MAX):
             due = self.begin(tenant_id, saga_ids[begin : begin + SAGAS_TOGETHER_MAX], errors)
-            for number in range(1, CALLS_PER_CLAIM_MAX + 1):
-                if not due:
-                    break
-                heard, too_many = self._call_all(due)
-                calls += len(heard)
-                due = self.go_on(heard, too_many, errors, may_call=number < CALLS_PER_CLAIM_MAX)
+            calls += self._carry_on(due, errors, is_last=False)
         if errors:
+            raise errors[0]
+        return calls
+
+    def _carry_on(self, due: list[Due], errors: list[Exception], *, is_last: bool = True) -> int:
+        """Make the calls, and those that follow from them; how many. Raises the first error if it `is_last`."""
+        calls = 0
+        for number in range(1, CALLS_PER_CLAIM_MAX + 1):
+            if not due:
+                break
+            heard, too_many = self._call_all(due)
+            calls += len(heard)
+            due = self.go_on(heard, too_many, errors, may_call=number < CALLS_PER_CLAIM_MAX)
+        if is_last and errors:
             raise errors[0]
         return calls
 
@@ -161,9 +183,15 @@ class AdvanceSagaHandler:
                 continue
         return []
 
-    def _claim_and_advance(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> list[Due]:
+    def _claim_and_advance(
+        self, tenant_id: UUID, saga_ids: Sequence[UUID], *, with_overdue: bool = False
+    ) -> list[Due]:
         with self.open_unit_of_work(_context(tenant_id, saga_ids[0])) as uow:
-            claimed = uow.sagas.claim(saga_ids)
+            claimed = [*uow.sagas.claim(saga_ids)]
+            overdue_since = self.now() - OVERDUE_AFTER
+            if with_overdue and any((saga.due_at or overdue_since) < overdue_since for saga, _ in claimed):
+                others = uow.sagas.overdue(overdue_since, SAGAS_TOGETHER_MAX - len(claimed))
+                claimed += uow.sagas.claim([each for each in others if each not in saga_ids])
             self._expect([saga for saga, _ in claimed], uow)
             due = [self._advance(saga, claim, uow, may_call=True) for saga, claim in claimed]
         return [each for each in due if each is not None]

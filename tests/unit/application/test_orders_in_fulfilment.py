@@ -155,6 +155,34 @@ class TestAPlacedOrder:
         assert house.saga(free.id).definition is FREE_ORDER_FULFILMENT
         assert free.id not in {entry.order_id for entry in house.gateway.entries()}
 
+    def test_is_fulfilled_with_others_if_it_had_to_wait(self, house: FulfillingHouse) -> None:
+        orders = [house.stocked_order(), *(house.an_order() for _ in range(4))]
+        house.relay.handle()
+        house.time += timedelta(seconds=1)
+        house.worker.handle(house.wakes.pop())
+        assert {house.order(order.id).status for order in orders} == {"confirmed"}
+
+    def test_is_fulfilled_by_itself_if_it_had_not(self, house: FulfillingHouse) -> None:
+        orders = [house.stocked_order(), *(house.an_order() for _ in range(4))]
+        house.relay.handle()
+        house.worker.handle(house.wakes.pop())
+        assert sorted(house.order(order.id).status for order in orders) == ["confirmed", *["pending"] * 4]
+
+    def test_that_can_not_be_read_holds_up_no_other(self, house: FulfillingHouse) -> None:
+        order, broken = house.stocked_order(), house.an_order()
+        with house.transaction() as uow:
+            stuck = uow.sagas.of_subject(broken.id)
+        assert stuck is not None
+        row = house.database.row((Saga.kind, house.tenant_id, stuck.id))
+        assert row is not None
+        row["definition"] = "of-another-version.7"
+        house.relay.handle()
+        house.time += timedelta(seconds=1)
+        for wake in house.wakes:
+            if wake.key != stuck.id:
+                house.worker.handle(wake)
+        assert house.order(order.id).status == "confirmed"
+
     @pytest.mark.promise("S10")
     def test_waits_for_a_worker_that_can_pay(self, house: FulfillingHouse) -> None:
         order = house.stocked_order()

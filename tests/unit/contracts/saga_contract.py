@@ -217,6 +217,18 @@ class SagaContract(StoreBinding):
         assert taken(store, new_id()) is None
         assert resting.id not in due(due_sagas, store)
 
+    def test_those_that_wait_for_a_worker_are_found(self, store: Store) -> None:
+        waiting, held, resting = stored(store), stored(store), stored(store)
+        claimed(store, held)
+        with store.transaction() as uow:
+            loaded = uow.sagas.get(resting.id)
+            completed(loaded)
+            uow.sagas.save(loaded)
+        with store.transaction() as uow:
+            assert uow.sagas.overdue(NOON, ALL) == [waiting.id]
+            assert uow.sagas.overdue(NOON, 0) == []
+            assert uow.sagas.overdue(NOON - timedelta(seconds=1), ALL) == []
+
     @pytest.mark.promise("O2", "S10")
     def test_the_relay_hears_of_each_that_is_due_once_and_again_after_a_while(
         self, store: Store, due_sagas: DueSagas, pass_time: PassTime
