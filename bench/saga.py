@@ -30,6 +30,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -74,13 +75,17 @@ _LEFT_BEHIND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to fulfil orders; `joins_others`: whether a saga that waits is advanced with others; None for DBOS."""
+    """One way to fulfil orders; `joins_others`: whether a saga that waits is advanced with others."""
 
     name: str
     threads: int
-    joins_others: bool | None = None
+    joins_others: bool = False
     uses_queue: bool = False
     over_http: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        return self not in (DBOS_THREADS, DBOS_QUEUE, DBOS_HTTP)
 
     @property
     def place(self) -> str:
@@ -89,7 +94,7 @@ class Arm:
 
 
 OURS: Final = Arm("ours", threads=4, joins_others=True)
-ONE_BY_ONE: Final = Arm("ours, one by one", threads=8, joins_others=False)
+ONE_BY_ONE: Final = Arm("ours, one by one", threads=8)
 DBOS_THREADS: Final = Arm("DBOS, 8 threads", threads=8)
 DBOS_QUEUE: Final = Arm("DBOS, queue", threads=8, uses_queue=True)
 OURS_HTTP: Final = Arm("ours, HTTP gateway", threads=8, joins_others=True, over_http=True)
@@ -184,9 +189,7 @@ def run(
         owner.autocommit = True
         server_time = ServerTime(owner)
         gateway = stack.enter_context(_gateway())
-        tenants = {
-            arm.name: stack.enter_context(_tenant(owner)) for arm in ARMS if arm.joins_others is not None
-        }
+        tenants = {arm.name: stack.enter_context(_tenant(owner)) for arm in ARMS if arm.is_ours}
         crews = {
             arm.name: stack.enter_context(_crew(arm, stack, owner, settings, skus, tenants, gateway))
             for arm in ARMS
@@ -269,7 +272,7 @@ def _crew(
         "skus": list(skus),
         "gateway": dict(gateway) if arm.over_http else None,
     }
-    if arm.joins_others is not None:
+    if arm.is_ours:
         program = [sys.executable, "-m", "fulfilment.sagas"]
         order |= {"tenant_id": tenants[arm.name], "joins_others": arm.joins_others}
     else:
@@ -371,7 +374,7 @@ def _failures(owner: Any, tenants: Mapping[str, str], done: Mapping[str, int]) -
                 if found != done[name]:
                     yield f"{name}: {found} {what}, {done[name]} orders were counted"
         for arm in ARMS:
-            if arm.joins_others is None:
+            if not arm.is_ours:
                 cursor.execute(f"SELECT sum(sold) FROM {STOCK_TABLE}_{arm.place}")  # noqa: S608 - constants
                 (found,) = cursor.fetchone()
                 if found != done[arm.name]:
@@ -382,12 +385,8 @@ def main(arguments: Sequence[str]) -> None:
     """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
     wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
     try:
-        result = run(
-            Settings.from_environment(),
-            rounds=wanted.rounds,
-            round_s=wanted.round_s,
-            report=lambda line: print(line, file=sys.stderr),
-        )
+        report = partial(print, file=sys.stderr)
+        result = run(Settings.from_environment(), rounds=wanted.rounds, round_s=wanted.round_s, report=report)
     except RuntimeError as error:
         sys.exit(str(error))
     if wanted.as_json:
