@@ -17,6 +17,7 @@ ITS_RESTORATION_AND_ITS_HISTORY = {
     "restoreOrder",
     "listOrderEvents",
     "listOrderPayments",
+    "readOrderSaga",
 }
 
 
