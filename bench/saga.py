@@ -190,10 +190,8 @@ def run(
         server_time = ServerTime(owner)
         gateway = stack.enter_context(_gateway())
         tenants = {arm.name: stack.enter_context(_tenant(owner)) for arm in ARMS if arm.is_ours}
-        crews = {
-            arm.name: stack.enter_context(_crew(arm, stack, owner, settings, skus, tenants, gateway))
-            for arm in ARMS
-        }
+        given = (stack, owner, settings, skus, tenants, gateway)
+        crews = {arm.name: stack.enter_context(_crew(arm, *given)) for arm in ARMS}
         counts = dict.fromkeys(rates, WARM_UP_ORDERS)
         for number in range(rounds + 1):
             for arm in ARMS:
@@ -395,8 +393,7 @@ def main(arguments: Sequence[str]) -> None:
         Console().print(result.to_table())
     for notice in (*result.missed_goals, *([result.warning] if result.warning else [])):
         print(notice, file=sys.stderr)
-    if result.failures:
-        sys.exit("; ".join(result.failures))
+    sys.exit("; ".join(result.failures) or 0)
 
 
 if __name__ == "__main__":
