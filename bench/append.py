@@ -12,19 +12,18 @@ import secrets
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 from typing import IO, Any, Final
 
 import psycopg2
-from rich.console import Console
 from rich.table import Table
 
 from entrypoints.settings import Settings
-from shared.arguments import parse
+from shared.command import Result, measure
 from shared.crew import READY, Crew, ask, crew
 
 WRITERS: Final = 8
@@ -88,11 +87,10 @@ ARMS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppendResult:
+class AppendResult(Result):
     """Events a second of each arm, round by round; how ours compares, as the median of the rounds' own
     ratios.
 
-    `missed_goals` says which ratio is below its goal; `failures`, which arm did not store what it appended.
     """
 
     writers: int
@@ -102,12 +100,6 @@ class AppendResult:
     medians: dict[str, float]
     of_bare: float
     of_table_lock: float
-    missed_goals: list[str]
-    failures: list[str]
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(asdict(self))
 
     def to_table(self) -> Table:
         """For people."""
@@ -256,27 +248,8 @@ def _new_id() -> uuid.UUID:
     return uuid.UUID(int=(time.time_ns() // 1_000_000 << 80) | secrets.randbits(80))
 
 
-def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
-    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
-    result = run(
-        Settings.from_environment(),
-        rounds=wanted.rounds,
-        round_s=wanted.round_s,
-        report=lambda line: print(line, file=sys.stderr),
-    )
-    if wanted.as_json:
-        print(result.to_json())
-    else:
-        Console().print(result.to_table())
-    if result.missed_goals:
-        print("; ".join(result.missed_goals), file=sys.stderr)
-    if result.failures:
-        sys.exit("; ".join(result.failures))
-
-
 if __name__ == "__main__":
     if "--writer" in sys.argv:
         _write(sys.stdin, sys.stdout)
     else:
-        main(sys.argv[1:])
+        measure(run, sys.argv[1:], rounds=ROUNDS, round_s=ROUND_S)

@@ -19,14 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
 import psycopg2
 import urllib3
-from rich.console import Console
 from rich.table import Table
 
 from adapters.embedded.ports import free_port
@@ -34,7 +33,7 @@ from application.access.access_desk import IssueToken
 from domain.access import Scope
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import RATE_LIMIT_MAX, Settings
-from shared.arguments import parse
+from shared.command import Result, measure
 from shared.crew import ask, crew
 from shared.http_load import NAME, Round, Target, post_rounds
 from shared.machine import Bystanders
@@ -76,12 +75,10 @@ _LEFT_BEHIND: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrdersResult:
+class OrdersResult(Result):
     """Orders a second of each arm, round by round; how ours compares, as the median of the rounds' own ratios.
 
-    `client_cores` is how much of a core the clients took, `cores_of_others` what processes beside the benchmark took;
-    `warning` says if that was too much. `missed_goals` says which ratio is below its goal;
-    `failures`, what was not stored as it was answered.
+    `client_cores` is how much of a core the clients took, `cores_of_others` what processes beside the benchmark took.
     """
 
     connections: int
@@ -95,14 +92,7 @@ class OrdersResult:
     p99_ms: dict[str, float]
     client_cores: float
     cores_of_others: float | None
-    warning: str | None
     of_bare: float
-    missed_goals: list[str]
-    failures: list[str]
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(asdict(self))
 
     def to_table(self) -> Table:
         """For people."""
@@ -339,27 +329,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
-    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
-    result = run(
-        Settings.from_environment(),
-        rounds=wanted.rounds,
-        round_s=wanted.round_s,
-        report=lambda line: print(line, file=sys.stderr),
-    )
-    if wanted.as_json:
-        print(result.to_json())
-    else:
-        Console().print(result.to_table())
-    for notice in (*result.missed_goals, *([result.warning] if result.warning else [])):
-        print(notice, file=sys.stderr)
-    if result.failures:
-        sys.exit("; ".join(result.failures))
-
-
 if __name__ == "__main__":
     if "--client" in sys.argv:
         post_rounds(sys.stdin, sys.stdout)
     else:
-        main(sys.argv[1:])
+        measure(run, sys.argv[1:], rounds=ROUNDS, round_s=ROUND_S)

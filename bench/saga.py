@@ -29,20 +29,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import psycopg2
-from rich.console import Console
 from rich.table import Table
 
 from adapters.embedded.ports import free_port, http_answers
 from application.sagas.advance_saga import SAGAS_TOGETHER_MAX
 from entrypoints.settings import Settings
-from shared.arguments import parse
+from shared.command import Result, measure
 from shared.crew import Crew, ask, crew
 from shared.machine import Bystanders
 from shared.server_time import ServerTime
@@ -104,13 +102,12 @@ PEERS: Final = (DBOS_THREADS, DBOS_QUEUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SagaResult:
+class SagaResult(Result):
     """Orders a second of each arm, round by round; `cpu_ms` is what one order took of the arm's own process, and
     `server_cpu_ms` of the server (None if it is elsewhere), `cpu_of_dbos` both together, DBOS's best arm by ours.
 
     `of_dbos`: ours by DBOS's best arm, as the median of the rounds' own ratios; `of_dbos_http`: both over HTTP.
-    `cores_of_others` is what processes beside the benchmark took; `warning` says if that was too much.
-    `missed_goals` says which ratio is below its goal; `failures`, what was not stored as it was answered.
+    `cores_of_others` is what processes beside the benchmark took.
     """
 
     server: str
@@ -120,16 +117,9 @@ class SagaResult:
     server_cpu_ms: dict[str, float | None]
     cpu_of_dbos: float | None
     cores_of_others: float | None
-    warning: str | None
     of_dbos: float
     one_by_one_of_dbos: float
     of_dbos_http: float
-    missed_goals: list[str]
-    failures: list[str]
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(asdict(self))
 
     def to_table(self) -> Table:
         """For people."""
@@ -379,22 +369,5 @@ def _failures(owner: Any, tenants: Mapping[str, str], done: Mapping[str, int]) -
                     yield f"{arm.name}: {found} pieces are sold, {done[arm.name]} orders were counted"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """The table for people, or with `--json` one JSON object; progress goes to stderr. Ends with 1 after failures."""
-    wanted = parse(arguments, rounds=ROUNDS, round_s=ROUND_S)
-    try:
-        report = partial(print, file=sys.stderr)
-        result = run(Settings.from_environment(), rounds=wanted.rounds, round_s=wanted.round_s, report=report)
-    except RuntimeError as error:
-        sys.exit(str(error))
-    if wanted.as_json:
-        print(result.to_json())
-    else:
-        Console().print(result.to_table())
-    for notice in (*result.missed_goals, *([result.warning] if result.warning else [])):
-        print(notice, file=sys.stderr)
-    sys.exit("; ".join(result.failures) or 0)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measure(run, sys.argv[1:], rounds=ROUNDS, round_s=ROUND_S)
