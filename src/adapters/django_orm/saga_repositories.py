@@ -16,7 +16,13 @@ from adapters.django_orm.payment_rows import (
     payment_of,
 )
 from adapters.django_orm.pending_writes import PendingWrites
-from adapters.django_orm.table_writes import FREED_SAGA_TABLE, HELD_SAGA_TABLE, payment_writes, saga_writes
+from adapters.django_orm.table_writes import (
+    FREED_SAGA_TABLE,
+    HELD_SAGA_TABLE,
+    SAGA_TABLE,
+    payment_writes,
+    saga_writes,
+)
 from adapters.django_orm.tenant_session import (
     SYSTEM_ALIAS,
     Row,
@@ -185,9 +191,10 @@ class DjangoSagaRepository:
 
     def save(self, saga: Saga) -> None:
         """See the port."""
+        table = FREED_SAGA_TABLE if saga.due_at is None else SAGA_TABLE
         self._writes.save(
             saga,
-            lambda saved, version, events: saga_writes(saved, version),
+            lambda saved, version, events: saga_writes(saved, version, table),
             is_due=saga.is_due_at_once,
         )
 

@@ -38,6 +38,10 @@ class SagaLeases:
         lease = self._leases.get(claim.saga_id, SagaLease())
         return lease.fence == claim.fence and lease.until is not None
 
+    def given_back(self, saga_id: UUID) -> SagaLease:
+        """What it is once nobody holds the saga."""
+        return SagaLease(self._leases.get(saga_id, SagaLease()).fence)
+
     def wake(self, saga_id: UUID, *, at: datetime) -> bool:
         """Whether it is free and was not woken lately; it counts as woken then."""
         lease = self._leases.get(saga_id, SagaLease())

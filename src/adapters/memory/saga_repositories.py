@@ -134,6 +134,9 @@ class InMemorySagaRepository:
         """See the port."""
         subject = UniqueValue(str(saga.subject_id), lambda: _stale(Saga.kind, saga.id))
         self._writes.save(RowWrite(saga, lambda: saga_to_row(saga), lambda: [subject]))
+        if saga.due_at is None:
+            leases = self._transaction.database.saga_leases
+            self._transaction.changes.saga_leases[saga.id] = leases.given_back(saga.id)
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:
         """See the port."""

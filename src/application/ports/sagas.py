@@ -65,7 +65,7 @@ class SagaRepository(Protocol):
         ...
 
     def save(self, saga: Saga) -> None:
-        """Enlist the saga to be written. Raises AggregateSpent."""
+        """Enlist the saga to be written; once it rests it is nobody's, whoever held it. Raises AggregateSpent."""
         ...
 
     def save_held(self, saga: Saga, claim: SagaClaim, *, goes_on: bool) -> None:

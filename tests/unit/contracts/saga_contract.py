@@ -206,6 +206,17 @@ class SagaContract(StoreBinding):
         with store.transaction() as uow, pytest.raises(SagaClaimLost):
             uow.sagas.get_held(claim)
 
+    @pytest.mark.promise("S8", "S9")
+    def test_a_claim_ends_with_the_saga_whoever_ended_it(self, store: Store) -> None:
+        saga = stored(store)
+        claim = claimed(store, saga)
+        with store.transaction() as uow:
+            loaded = uow.sagas.get(saga.id)
+            completed(loaded)
+            uow.sagas.save(loaded)
+        with store.transaction() as uow, pytest.raises(SagaClaimLost):
+            uow.sagas.get_held(claim)
+
     @pytest.mark.promise("S10")
     def test_is_claimed_only_when_it_is_due(self, store: Store, due_sagas: DueSagas) -> None:
         resting = stored(store)
