@@ -37,7 +37,7 @@ class PastThePivot(Conflict):
 
 
 class SagaEnded(Conflict):
-    """It is {status} already."""
+    """It is being undone already, or has ended: it is {status}."""
 
 
 class SagaNotWaiting(RuleViolation):
