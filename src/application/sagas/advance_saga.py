@@ -100,20 +100,23 @@ class AdvanceSagaHandler:
         except Exception as error:  # noqa: BLE001 - it may be about one of the others
             _log.info("saga %s is advanced alone: %s", saga_id, error)
             due = self.begin(tenant_id, [saga_id], errors)
-        return self._carry_on(due, errors)
+        calls = self._carry_on(due, errors)
+        if errors:
+            raise errors[0]
+        return calls
 
     def handle_all(self, tenant_id: UUID, saga_ids: Sequence[UUID]) -> int:
         """The same for several, SAGAS_TOGETHER_MAX at a time. The first error is raised when all had their turn."""
         calls, errors = 0, list[Exception]()
         for begin in range(0, len(saga_ids), SAGAS_TOGETHER_MAX):
             due = self.begin(tenant_id, saga_ids[begin : begin + SAGAS_TOGETHER_MAX], errors)
-            calls += self._carry_on(due, errors, is_last=False)
+            calls += self._carry_on(due, errors)
         if errors:
             raise errors[0]
         return calls
 
-    def _carry_on(self, due: list[Due], errors: list[Exception], *, is_last: bool = True) -> int:
-        """Make the calls, and those that follow from them; how many. Raises the first error if it `is_last`."""
+    def _carry_on(self, due: list[Due], errors: list[Exception]) -> int:
+        """Make the calls, and those that follow from them; how many. `errors` as in `begin`."""
         calls = 0
         for number in range(1, CALLS_PER_CLAIM_MAX + 1):
             if not due:
@@ -121,8 +124,6 @@ class AdvanceSagaHandler:
             heard, too_many = self._call_all(due)
             calls += len(heard)
             due = self.go_on(heard, too_many, errors, may_call=number < CALLS_PER_CLAIM_MAX)
-        if is_last and errors:
-            raise errors[0]
         return calls
 
     def begin(

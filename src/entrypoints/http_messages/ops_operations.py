@@ -33,3 +33,5 @@ REPLAY_DEAD_LETTER: Final = Operation(
     note="Needs no `Idempotency-Key`: once it is replayed it is no dead letter, so that a retry is answered 404 and "
     "does nothing.",
 )  # fmt: skip
+
+OPS_OPERATIONS: Final = (READ_LAG, LIST_DEAD_LETTERS, REPLAY_DEAD_LETTER)

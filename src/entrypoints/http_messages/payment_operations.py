@@ -50,3 +50,5 @@ REFUND_PAYMENT: Final = Operation(
     note="Answers the payment with the refund as it is asked for; a worker carries it out, and the payment tells what "
     "became of it. What is asked for is set aside at once, so that all refunds together never exceed what was taken.",
 )  # fmt: skip
+
+PAYMENT_OPERATIONS: Final = (PAY_AGAIN, LIST_ORDER_PAYMENTS, READ_PAYMENT, REFUND_PAYMENT)

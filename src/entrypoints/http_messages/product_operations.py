@@ -66,3 +66,15 @@ ADJUST_STOCK: Final = Operation(
     scope=Scope.PRODUCTS_WRITE, result=StockView, takes_key=True, needs_key=True,
     body=body_of(AdjustStock), own_refusals=(NotFound, Gone, InsufficientStock, StockLimitReached),
 )  # fmt: skip
+
+PRODUCT_OPERATIONS: Final = (
+    LIST_PRODUCTS,
+    CREATE_PRODUCT,
+    READ_PRODUCT,
+    RENAME_PRODUCT,
+    DELETE_PRODUCT,
+    RESTORE_PRODUCT,
+    READ_STOCK,
+    RECEIVE_STOCK,
+    ADJUST_STOCK,
+)

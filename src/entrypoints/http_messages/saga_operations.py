@@ -71,3 +71,13 @@ LIST_LATE_REPLIES: Final = Operation(
     query=(query.identifier("saga_id", "Only those to this saga's calls."), LIMIT, query.cursor()),
     note="Late and repeated ones, and those (`saga_id` null) whose key names no saga.",
 )  # fmt: skip
+
+SAGA_OPERATIONS: Final = (
+    READ_ORDER_SAGA,
+    LIST_SAGAS,
+    READ_SAGA,
+    RETRY_SAGA_STEP,
+    SKIP_SAGA_STEP,
+    COMPENSATE_SAGA,
+    LIST_LATE_REPLIES,
+)
