@@ -1,0 +1,1 @@
+"""Readings as columns of numbers: out of every wire form, checked and sorted with numpy."""

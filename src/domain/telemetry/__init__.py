@@ -1,0 +1,1 @@
+"""Devices, their series of readings, and what makes a reading acceptable."""
