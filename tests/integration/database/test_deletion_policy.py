@@ -50,6 +50,10 @@ EXEMPT = {
     "StrayReply": "the same about no saga that is known; no tenant's data",
     "Schedule": "when the service does its own work; no tenant's data",
     "RoleProcess": "which processes live; no tenant's data",
+    "SensorReading": "what was measured; dropped by the month when its retention ends",
+    "DirtyMark": "work for the rollups; removed by whoever does it",
+    "LatestReading": "follows the readings",
+    "RejectedReading": "what was sent and not stored; kept until it is replayed",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""

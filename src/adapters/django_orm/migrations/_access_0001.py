@@ -26,6 +26,10 @@ TENANT_TABLES: Final = (
     "refund_payment",
     "saga",
     "late_reply",
+    "sensor_reading",
+    "dirty_mark",
+    "latest_reading",
+    "rejected_reading",
 )
 """Every table with a tenant_id."""
 
@@ -48,6 +52,10 @@ _APP_RIGHTS: Final = {
     "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
     "stray_reply": "INSERT",
+    "sensor_reading": "SELECT, INSERT",
+    "dirty_mark": "SELECT, INSERT",
+    "latest_reading": "SELECT, INSERT, UPDATE (ts, value)",
+    "rejected_reading": "SELECT, INSERT, UPDATE (replayed_at)",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
 }
@@ -66,6 +74,10 @@ _SYSTEM_RIGHTS: Final = {
     "saga": "SELECT, UPDATE (wake_at)",
     "late_reply": "SELECT",
     "stray_reply": "SELECT",
+    "sensor_reading": "SELECT",
+    "dirty_mark": "SELECT",
+    "latest_reading": "SELECT",
+    "rejected_reading": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
 }
