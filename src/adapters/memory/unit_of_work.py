@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from adapters.memory.database import InMemoryDatabase
 from adapters.memory.event_store import InMemoryEventStore
 from adapters.memory.outbox import InMemoryInbox
+from adapters.memory.readings import InMemoryReadingWriter, InMemoryRejectWriter
 from adapters.memory.repositories import (
     InMemoryOrderRepository,
     InMemoryProductRepository,
@@ -57,6 +58,8 @@ class InMemoryUnitOfWork:
         self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)
+        self.readings = InMemoryReadingWriter(self._transaction)
+        self.rejects = InMemoryRejectWriter(self._transaction)
         return self
 
     def __exit__(
