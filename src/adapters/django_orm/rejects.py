@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 import uuid_utils.compat
 
 from adapters.django_orm.tenant_session import TenantSession
+from application.ports.unit_of_work import CommandContext
 from domain.telemetry.batch import Reject
 
 _KEEP: Final = """
@@ -24,13 +24,14 @@ class DjangoRejectWriter:
     """RejectWriter in the unit of work's session."""
 
     session: TenantSession
-    tenant_id: UUID
+    context: CommandContext
 
-    def keep(self, rejects: Sequence[Reject], *, request_id: str) -> None:
+    def keep(self, rejects: Sequence[Reject]) -> None:
         """See the port."""
         if not rejects:
             return
         rows, reasons, details, sent = zip(*rejects, strict=True)
         ids = [str(uuid_utils.compat.uuid7()) for _ in rejects]
         columns = (ids, list(rows), [str(reason) for reason in reasons], list(details), list(sent))
-        self.session.query(_KEEP, (str(self.tenant_id), request_id, *columns))
+        of = (str(self.context.tenant_id), self.context.correlation_id)
+        self.session.query(_KEEP, (*of, *columns))

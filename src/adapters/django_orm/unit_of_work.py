@@ -76,7 +76,7 @@ class DjangoUnitOfWork:
         self.events = DjangoEventStore(*parts)
         self.inbox = DjangoInbox(self._session)
         self.readings = DjangoReadingWriter(self._session, tenant_id)
-        self.rejects = DjangoRejectWriter(self._session, tenant_id)
+        self.rejects = DjangoRejectWriter(self._session, self._context)
         return self
 
     def __exit__(

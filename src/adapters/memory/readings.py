@@ -48,10 +48,11 @@ class InMemoryRejectWriter:
 
     transaction: Transaction
 
-    def keep(self, rejects: Sequence[Reject], *, request_id: str) -> None:
+    def keep(self, rejects: Sequence[Reject]) -> None:
         """See the port."""
-        database, tenant_id = self.transaction.database, self.transaction.context.tenant_id
+        database, context = self.transaction.database, self.transaction.context
         at = database.now()
         self.transaction.changes.readings.rejects.extend(
-            KeptReject(tenant_id, database.new_id(), reject, request_id, at) for reject in rejects
+            KeptReject(context.tenant_id, database.new_id(), reject, context.correlation_id, at)
+            for reject in rejects
         )

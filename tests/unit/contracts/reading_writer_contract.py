@@ -170,7 +170,7 @@ class ReadingWriterContract(StoreBinding):
     ) -> None:
         with rolled_back(open_unit_of_work(a_context(tenant_id=tenant_id))) as uow:
             uow.readings.write(columns_of([(0, FIRST, 1.0)]), [first_series])
-            uow.rejects.keep([Reject(0, RejectReason.MALFORMED, "", "{}")], request_id="r")
+            uow.rejects.keep([Reject(0, RejectReason.MALFORMED, "", "{}")])
         assert read_back(tenant_id) == StoredReadings({}, [], {}, [])
 
     @pytest.mark.promise("W3")
@@ -182,8 +182,8 @@ class ReadingWriterContract(StoreBinding):
             Reject(2, RejectReason.TOO_EARLY, "before 1970", "{}"),
         ]
         with open_unit_of_work(a_context(tenant_id=tenant_id)) as uow:
-            uow.rejects.keep(rejects, request_id="r-1")
-            uow.rejects.keep([], request_id="r-1")
+            uow.rejects.keep(rejects)
+            uow.rejects.keep([])
         assert sorted(read_back(tenant_id).rejects) == sorted(rejects)
 
     @pytest.mark.promise("W2", "W8")
