@@ -11,6 +11,7 @@ from uuid import UUID
 from application.ports.event_store import EventStore
 from application.ports.outbox import Inbox
 from application.ports.repositories import (
+    DeviceRepository,
     OrderRepository,
     PaymentRepository,
     ProductRepository,
@@ -73,6 +74,8 @@ class UnitOfWork(Protocol):
     @property
     def payments(self) -> PaymentRepository: ...
     @property
+    def devices(self) -> DeviceRepository: ...
+    @property
     def sagas(self) -> SagaRepository: ...
     @property
     def events(self) -> EventStore: ...
@@ -108,8 +111,9 @@ class UnitOfWork(Protocol):
     def flush(self) -> None:
         """Write what was saved so far, in (kind, id) order, with its events, without committing.
 
-        Raises StaleObjectError if an aggregate is not at its stored version any more; SkuTaken, ReferenceTaken if
-        a unique value is in use. After any of these only `discard_writes` or leaving by the exception may follow.
+        Raises StaleObjectError if an aggregate is not at its stored version any more; SkuTaken, ReferenceTaken,
+        DeviceNameTaken if a unique value is in use. After any of these only `discard_writes` or leaving by the
+        exception may follow.
         """
         ...
 

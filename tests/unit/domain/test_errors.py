@@ -47,6 +47,7 @@ CODES = """
     saga.saga.SagaNotWaiting saga-not-waiting
     saga.saga.StepNotParked step-not-parked
     saga.saga.StepNotSkippable step-not-skippable
+    telemetry.device.DeviceNameTaken device-name-taken
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
@@ -138,6 +139,7 @@ class TestARefusalForGood:
         assert final == {
             "already-reserved",
             "conflict",
+            "device-name-taken",
             "insufficient-stock",
             "not-deleted",
             "not-reserved",

@@ -26,6 +26,9 @@ TENANT_TABLES: Final = (
     "refund_payment",
     "saga",
     "late_reply",
+    "device",
+    "series",
+    "telemetry_setting",
 )
 """Every table with a tenant_id."""
 
@@ -47,6 +50,9 @@ _APP_RIGHTS: Final = {
     "saga": "SELECT, INSERT, UPDATE "
     "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
+    "device": f"SELECT, INSERT, UPDATE (version, description, updated_at, {_DELETION})",
+    "series": "SELECT, INSERT",
+    "telemetry_setting": "SELECT",
     "stray_reply": "INSERT",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
@@ -65,6 +71,9 @@ _SYSTEM_RIGHTS: Final = {
     "refund_payment": "SELECT",
     "saga": "SELECT, UPDATE (wake_at)",
     "late_reply": "SELECT",
+    "device": "SELECT",
+    "series": "SELECT",
+    "telemetry_setting": "SELECT",
     "stray_reply": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
@@ -177,6 +186,7 @@ FOR_ROLE: Final = {
             *_grants(APP_ROLE, _APP_RIGHTS),
             # nextval needs USAGE, reading last_value needs SELECT.
             f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {APP_ROLE};",
+            f"GRANT USAGE ON SEQUENCE series_id TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION tenant_of_saga(uuid) TO {APP_ROLE};",
         )

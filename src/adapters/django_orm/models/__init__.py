@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.django_orm.models.access import AccessToken, Tenant
+from adapters.django_orm.models.devices import Device, Series, TelemetrySetting
 from adapters.django_orm.models.events import StoredEvent
 from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
@@ -13,6 +14,7 @@ from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
     "AccessToken",
+    "Device",
     "IdempotencyRecord",
     "LateReply",
     "Message",
@@ -24,9 +26,11 @@ __all__ = [
     "RoleProcess",
     "Saga",
     "Schedule",
+    "Series",
     "StockItem",
     "StockReservation",
     "StoredEvent",
     "StrayReply",
+    "TelemetrySetting",
     "Tenant",
 ]
