@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 from adapters.django_orm import idempotency
 from adapters.django_orm.copy_writer import DjangoReadingWriter
+from adapters.django_orm.devices import DjangoDeviceRepository
 from adapters.django_orm.event_store import DjangoEventStore
 from adapters.django_orm.outbox import DjangoInbox
 from adapters.django_orm.pending_writes import PendingWrites
@@ -39,6 +40,7 @@ class DjangoUnitOfWork:
     products: DjangoProductRepository
     stock_items: DjangoStockItemRepository
     payments: DjangoPaymentRepository
+    devices: DjangoDeviceRepository
     sagas: DjangoSagaRepository
     events: DjangoEventStore
     inbox: DjangoInbox
@@ -72,6 +74,7 @@ class DjangoUnitOfWork:
         self.products = DjangoProductRepository(*parts)
         self.stock_items = DjangoStockItemRepository(*parts)
         self.payments = DjangoPaymentRepository(*parts)
+        self.devices = DjangoDeviceRepository(*parts)
         self.sagas = DjangoSagaRepository(*parts)
         self.events = DjangoEventStore(*parts)
         self.inbox = DjangoInbox(self._session)

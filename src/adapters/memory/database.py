@@ -26,6 +26,7 @@ it began.
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 import uuid
 from collections import defaultdict
@@ -56,6 +57,8 @@ RowKey = tuple[str, UUID, UUID]
 """Kind of aggregate, tenant, id."""
 UniqueKey = tuple[str, UUID, str]
 """Kind of aggregate, tenant, value."""
+SeriesName = tuple[UUID, str, tuple[tuple[str, str], ...]]
+"""Device, metric, labels."""
 RequestName = tuple[UUID, str, str]
 """Tenant, actor, key."""
 
@@ -124,6 +127,10 @@ class InMemoryDatabase:
         self.readings = ReadingTable()
         self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
         self.stray_replies: dict[UUID, StrayReply] = {}
+        self.tenants_of_known_devices: set[UUID] = set()
+        """Whose devices don't register themselves."""
+        self._series: defaultdict[UUID, dict[SeriesName, int]] = defaultdict(dict)
+        self._series_ids = itertools.count(1)
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
         self._unique_ids: dict[UniqueKey, UUID | None] = {}
@@ -179,6 +186,22 @@ class InMemoryDatabase:
         """Every committed row of that kind with its tenant, in no order."""
         with self.latch:
             return [(key[1], row) for key, row in self._rows.items() if key[0] == kind]
+
+    def series_id(self, tenant_id: UUID, name: SeriesName) -> int | None:
+        """The id of that series, if it is there."""
+        with self.latch:
+            return self._series[tenant_id].get(name)
+
+    def add_series(self, tenant_id: UUID, name: SeriesName) -> None:
+        """Make the series if it is not there."""
+        with self.latch:
+            if name not in self._series[tenant_id]:
+                self._series[tenant_id][name] = next(self._series_ids)
+
+    def series_count(self, tenant_id: UUID) -> int:
+        """How many the tenant has."""
+        with self.latch:
+            return len(self._series[tenant_id])
 
     def drop_outcomes(self, limit: int) -> int:
         """Forget up to `limit` expired outcomes; how many."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.devices import InMemoryDeviceRepository
 from adapters.memory.event_store import InMemoryEventStore
 from adapters.memory.outbox import InMemoryInbox
 from adapters.memory.readings import InMemoryReadingWriter, InMemoryRejectWriter
@@ -55,6 +56,7 @@ class InMemoryUnitOfWork:
         self.products = InMemoryProductRepository(self._transaction, self._writes)
         self.stock_items = InMemoryStockItemRepository(self._transaction, self._writes)
         self.payments = InMemoryPaymentRepository(self._transaction, self._writes)
+        self.devices = InMemoryDeviceRepository(self._transaction, self._writes)
         self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)

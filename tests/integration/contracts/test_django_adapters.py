@@ -20,6 +20,7 @@ from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaDirectory
 from adapters.django_orm.saga_views import DjangoSagaViews
 from adapters.django_orm.schedules import DjangoSchedules
+from adapters.django_orm.series_catalogue import DjangoSeriesCatalogue
 from adapters.django_orm.stray_replies import DjangoStrayReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -36,6 +37,7 @@ from domain.telemetry.batch import Reject
 from domain.telemetry.reading import RejectReason, microseconds
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.callback_contract import CallbackContract
+from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -52,6 +54,7 @@ from unit.contracts.reading_writer_contract import MONTHS, ReadBack, ReadingWrit
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
+from unit.contracts.series_catalogue_contract import NewCatalogue, SeriesCatalogueContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -129,6 +132,15 @@ class TestOrderRepository(DjangoBinding, OrderRepositoryContract): ...
 
 
 class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
+
+
+class TestDevices(DjangoBinding, DeviceContract): ...
+
+
+class TestSeriesCatalogue(DjangoBinding, SeriesCatalogueContract):
+    @pytest.fixture
+    def new_catalogue(self, database_urls: object) -> NewCatalogue:
+        return DjangoSeriesCatalogue
 
 
 class TestStockItemRepository(DjangoBinding, StockItemRepositoryContract): ...

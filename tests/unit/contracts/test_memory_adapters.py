@@ -21,6 +21,7 @@ from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.saga_repositories import InMemoryDueSagas, InMemoryLateReplies, InMemorySagaDirectory
 from adapters.memory.saga_views import InMemorySagaViews
 from adapters.memory.schedules import InMemorySchedules
+from adapters.memory.series_catalogue import InMemorySeriesCatalogue
 from adapters.memory.stray_replies import InMemoryStrayReplies
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
@@ -38,6 +39,7 @@ from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.callback_contract import CallbackContract
+from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -57,6 +59,7 @@ from unit.contracts.reading_writer_contract import ReadBack, ReadingWriterContra
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
+from unit.contracts.series_catalogue_contract import NewCatalogue, SeriesCatalogueContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -115,6 +118,15 @@ class TestOrderRepository(MemoryBinding, OrderRepositoryContract): ...
 
 
 class TestProductRepository(MemoryBinding, ProductRepositoryContract): ...
+
+
+class TestDevices(MemoryBinding, DeviceContract): ...
+
+
+class TestSeriesCatalogue(MemoryBinding, SeriesCatalogueContract):
+    @pytest.fixture
+    def new_catalogue(self, database: InMemoryDatabase) -> NewCatalogue:
+        return lambda: InMemorySeriesCatalogue(database=database)
 
 
 class TestStockItemRepository(MemoryBinding, StockItemRepositoryContract): ...
