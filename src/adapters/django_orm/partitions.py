@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from django.db import DEFAULT_DB_ALIAS
 
-from adapters.django_orm.tenant_session import query_of_nobody
+from adapters.django_orm.tenant_session import SYSTEM_ALIAS, query_of_nobody
+from application.ports.partitions import DropOutcome, PartitionView
 from domain.telemetry.partitions import NotMade
 from domain.telemetry.reading import microseconds, moment
 
@@ -19,6 +21,10 @@ KNOWN_MAX: Final = 2_048
 """Months that are remembered; from 1970 on there are fewer until 2140."""
 
 _ENSURE: Final = "SELECT month, outcome FROM ensure_reading_partitions(%s::timestamptz[])"
+_OVERVIEW: Final = (
+    "SELECT name, starts_at, ends_at, row_count, bytes, marks FROM reading_partition_overview()"
+)
+_DROP: Final = "SELECT drop_reading_partition(%s, %s)"
 _THERE: Final = frozenset({"there", "made"})
 _WHY_NOT: Final = {
     "out of range": NotMade.OUT_OF_RANGE,
@@ -76,3 +82,21 @@ class DjangoPartitionKeeper:
         return {
             month: _WHY_NOT[outcome].value for month, outcome in outcomes.items() if outcome not in _THERE
         }
+
+
+class DjangoReadingPartitions:
+    """ReadingPartitions, as the system's role, which may call what the owner's functions do and nothing else."""
+
+    def list(self) -> Sequence[PartitionView]:
+        """See the port."""
+        return [
+            PartitionView(name=name, starts_at=starts, ends_at=ends, rows=rows, bytes=size, marks=marks)
+            for name, starts, ends, rows, size, marks in query_of_nobody(_OVERVIEW, alias=SYSTEM_ALIAS)
+        ]
+
+    def drop(self, name: str, *, ends_by: datetime) -> DropOutcome:
+        """See the port."""
+        ((outcome,),) = query_of_nobody(_DROP, (name, ends_by), SYSTEM_ALIAS)
+        if outcome == DropOutcome.DROPPED:
+            KNOWN_MONTHS.forget()
+        return DropOutcome(outcome)
