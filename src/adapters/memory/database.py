@@ -38,6 +38,7 @@ from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
 from adapters.memory.messages import MessageTable
+from adapters.memory.reading_table import AddedReadings, ReadingTable
 from adapters.memory.saga_leases import SagaLease, SagaLeases
 from adapters.row_mapping.json_codec import redacted_data
 from adapters.row_mapping.sagas import saga_from_row
@@ -83,6 +84,7 @@ class Changes:
     saga_leases: dict[UUID, SagaLease] = field(default_factory=dict)
     redacted: list[UUID] = field(default_factory=list)
     """Streams of the events' tenant whose committed events are to be redacted."""
+    readings: AddedReadings = field(default_factory=AddedReadings)
     claimed: RequestName | None = None
     outcome: Row | None = None
 
@@ -101,6 +103,7 @@ class Changes:
         self.unique_ids.clear()
         self.events.clear()
         self.messages.clear()
+        self.readings.clear()
 
 
 class InMemoryDatabase:
@@ -121,6 +124,7 @@ class InMemoryDatabase:
         self.tokens: dict[UUID, Row] = {}
         self.messages = MessageTable()
         self.saga_leases = SagaLeases()
+        self.readings = ReadingTable()
         self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
         self.stray_replies: dict[UUID, StrayReply] = {}
         self.tenants_of_known_devices: set[UUID] = set()
@@ -283,6 +287,7 @@ class InMemoryDatabase:
                 self._rows[key] = row
             self._unique_ids.update(changes.unique_ids)
             self.saga_leases.replace(changes.saga_leases)
+            self.readings.commit(changes.readings)
             for stream_id in changes.redacted:
                 self._redact(changes.events[0]["tenant_id"], stream_id)
                 self._redact_replies(changes.events[0]["tenant_id"], stream_id)

@@ -10,6 +10,7 @@ from adapters.memory.database import InMemoryDatabase
 from adapters.memory.devices import InMemoryDeviceRepository
 from adapters.memory.event_store import InMemoryEventStore
 from adapters.memory.outbox import InMemoryInbox
+from adapters.memory.readings import InMemoryReadingWriter, InMemoryRejectWriter
 from adapters.memory.repositories import (
     InMemoryOrderRepository,
     InMemoryProductRepository,
@@ -59,6 +60,8 @@ class InMemoryUnitOfWork:
         self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)
+        self.readings = InMemoryReadingWriter(self._transaction)
+        self.rejects = InMemoryRejectWriter(self._transaction)
         return self
 
     def __exit__(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from application.ports.event_store import EventStore
 from application.ports.outbox import Inbox
+from application.ports.readings import ReadingWriter, RejectWriter
 from application.ports.repositories import (
     DeviceRepository,
     OrderRepository,
@@ -81,6 +82,10 @@ class UnitOfWork(Protocol):
     def events(self) -> EventStore: ...
     @property
     def inbox(self) -> Inbox: ...
+    @property
+    def readings(self) -> ReadingWriter: ...
+    @property
+    def rejects(self) -> RejectWriter: ...
 
     def __enter__(self) -> Self: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import functools
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,6 +33,8 @@ from application.ports.saga_views import SagaViews
 from application.ports.sagas import DueSagas, LateReplies, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
+from domain.telemetry.batch import Reject
+from domain.telemetry.reading import RejectReason, microseconds
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.callback_contract import CallbackContract
 from unit.contracts.device_contract import DeviceContract
@@ -47,6 +50,7 @@ from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.reading_writer_contract import MONTHS, ReadBack, ReadingWriterContract, StoredReadings
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
@@ -265,3 +269,48 @@ class TestReadModels(DjangoBinding, ReadModelsContract): ...
 
 
 class TestAccess(DjangoBinding, AccessContract): ...
+
+
+class TestReadingWriter(DjangoBinding, ReadingWriterContract):
+    @pytest.fixture(autouse=True)
+    def partitions(self, database_urls: object) -> None:
+        for month in MONTHS:
+            until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+            as_owner(
+                f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
+                " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
+                begin=month,
+                end=until,
+            )
+            as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+
+    @pytest.fixture
+    def read_back(self) -> ReadBack:
+        def read(tenant_id: UUID) -> StoredReadings:
+            def rows(sql: str) -> list[tuple[Any, ...]]:
+                with connections["owner"].cursor() as cursor:
+                    cursor.execute(f"{sql} WHERE tenant_id = %s", [tenant_id])
+                    return cursor.fetchall()
+
+            return StoredReadings(
+                {
+                    (series, microseconds(at)): value
+                    for series, at, value in rows("SELECT series_id, ts, value FROM sensor_reading")
+                },
+                [
+                    (series, microseconds(hour))
+                    for series, hour in rows("SELECT series_id, hour FROM dirty_mark")
+                ],
+                {
+                    series: (microseconds(at), value)
+                    for series, at, value in rows("SELECT series_id, ts, value FROM latest_reading")
+                },
+                [
+                    Reject(row, RejectReason(reason), detail, sent)
+                    for row, reason, detail, sent in rows(
+                        "SELECT row, reason, detail, sent FROM rejected_reading"
+                    )
+                ],
+            )
+
+        return read

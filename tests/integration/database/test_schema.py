@@ -47,6 +47,8 @@ NOT_TENANT_FIRST = {
     "saga_due",
     # Looking a saga up by its id is what finds the tenant of a callback.
     "saga_by_id",
+    # A series belongs to one tenant; the key of readings is half as large without it.
+    "sensor_reading_pkey",
 }
 
 
@@ -157,7 +159,8 @@ class TestTheTables:
             cursor.execute(
                 "SELECT c.relname, c.relrowsecurity FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
                 " WHERE c.relkind IN ('r', 'p') AND a.attname = 'tenant_id'"
-                " AND c.relnamespace = 'public'::regnamespace"
+                # Nobody but the owner reads a partition by itself: tests/integration/database/test_partitions.py.
+                " AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
             )
             assert dict(cursor.fetchall()) == dict.fromkeys(TENANT_TABLES, True)
 

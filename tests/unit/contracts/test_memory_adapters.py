@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -54,6 +55,7 @@ from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.reading_writer_contract import ReadBack, ReadingWriterContract, StoredReadings
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
@@ -371,3 +373,18 @@ class TestPaymentGateway(PaymentGatewayContract):
         provider.gateway.watch(None)
         assert purchase.authorise().declined is None
         assert purchase.effects() == [Operation.AUTHORISE]
+
+
+class TestReadingWriter(MemoryBinding, ReadingWriterContract):
+    @pytest.fixture
+    def read_back(self, database: InMemoryDatabase) -> ReadBack:
+        def read(tenant_id: UUID) -> StoredReadings:
+            table = database.readings
+            return StoredReadings(
+                {(series, at): value for (of, series, at), value in table.values.items() if of == tenant_id},
+                [(series, hour) for of, series, hour in table.marks if of == tenant_id],
+                {series: latest for (of, series), latest in table.latest.items() if of == tenant_id},
+                [kept.reject for kept in table.rejects.values() if kept.tenant_id == tenant_id],
+            )
+
+        return read

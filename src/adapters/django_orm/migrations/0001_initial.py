@@ -12,6 +12,7 @@ from django.db.migrations.state import StateApps
 from adapters.django_orm.access_rules import apply_access_rules
 from adapters.django_orm.migrations import _access_0001 as access
 from adapters.django_orm.migrations import _devices_0001 as devices
+from adapters.django_orm.migrations import _readings_0001 as readings
 from adapters.django_orm.migrations import _schema_0001 as schema
 
 
@@ -745,6 +746,100 @@ class Migration(migrations.Migration):
             },
         ),
         *devices.TABLES,
+        migrations.CreateModel(
+            name="RejectedReading",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField()),
+                ("id", models.UUIDField()),
+                ("row", models.IntegerField()),
+                ("reason", models.CharField(max_length=32)),
+                ("detail", models.CharField(max_length=500)),
+                ("sent", models.CharField(max_length=4096)),
+                ("request_id", models.CharField(max_length=128)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("replayed_at", models.DateTimeField(null=True)),
+            ],
+            options={"db_table": "rejected_reading"},
+        ),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(readings.TABLES, readings.DROP_TABLES),
+                migrations.RunSQL(readings.PARTITIONS, readings.DROP_PARTITIONS),
+            ],
+            state_operations=[
+                migrations.CreateModel(
+                    name="SensorReading",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "series_id",
+                                "ts",
+                                blank=True,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("tenant_id", models.UUIDField()),
+                        ("series_id", models.BigIntegerField()),
+                        ("ts", models.DateTimeField()),
+                        ("value", models.FloatField()),
+                    ],
+                    options={"db_table": "sensor_reading"},
+                ),
+                migrations.CreateModel(
+                    name="DirtyMark",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "tenant_id",
+                                "series_id",
+                                "hour",
+                                "id",
+                                blank=True,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("tenant_id", models.UUIDField()),
+                        ("series_id", models.BigIntegerField()),
+                        ("hour", models.DateTimeField()),
+                        ("id", models.BigIntegerField()),
+                    ],
+                    options={"db_table": "dirty_mark"},
+                ),
+                migrations.CreateModel(
+                    name="LatestReading",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "tenant_id",
+                                "series_id",
+                                blank=True,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("tenant_id", models.UUIDField()),
+                        ("series_id", models.BigIntegerField()),
+                        ("ts", models.DateTimeField()),
+                        ("value", models.FloatField()),
+                    ],
+                    options={"db_table": "latest_reading"},
+                ),
+            ],
+        ),
         migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),
         migrations.RunSQL(schema.EVENT_ORDER, schema.DROP_EVENT_ORDER),
         migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),

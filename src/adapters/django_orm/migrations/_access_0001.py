@@ -29,6 +29,10 @@ TENANT_TABLES: Final = (
     "device",
     "series",
     "telemetry_setting",
+    "sensor_reading",
+    "dirty_mark",
+    "latest_reading",
+    "rejected_reading",
 )
 """Every table with a tenant_id."""
 
@@ -54,6 +58,10 @@ _APP_RIGHTS: Final = {
     "series": "SELECT, INSERT",
     "telemetry_setting": "SELECT",
     "stray_reply": "INSERT",
+    "sensor_reading": "SELECT, INSERT",
+    "dirty_mark": "SELECT, INSERT",
+    "latest_reading": "SELECT, INSERT, UPDATE (ts, value)",
+    "rejected_reading": "SELECT, INSERT, UPDATE (replayed_at)",
     "role_process": "SELECT, INSERT, UPDATE (seen_at), DELETE",
     "django_migrations": "SELECT",
 }
@@ -75,6 +83,10 @@ _SYSTEM_RIGHTS: Final = {
     "series": "SELECT",
     "telemetry_setting": "SELECT",
     "stray_reply": "SELECT",
+    "sensor_reading": "SELECT",
+    "dirty_mark": "SELECT",
+    "latest_reading": "SELECT",
+    "rejected_reading": "SELECT",
     "schedule": "SELECT, INSERT, UPDATE (every, lease, due_at, leased_until, fence, ended_at, error)",
     "django_migrations": "SELECT",
 }

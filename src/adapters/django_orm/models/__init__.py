@@ -9,23 +9,28 @@ from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
+from adapters.django_orm.models.readings import DirtyMark, LatestReading, RejectedReading, SensorReading
 from adapters.django_orm.models.sagas import LateReply, Payment, RefundPayment, Saga, StrayReply
 from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
     "AccessToken",
     "Device",
+    "DirtyMark",
     "IdempotencyRecord",
     "LateReply",
+    "LatestReading",
     "Message",
     "Order",
     "OrderLine",
     "Payment",
     "Product",
     "RefundPayment",
+    "RejectedReading",
     "RoleProcess",
     "Saga",
     "Schedule",
+    "SensorReading",
     "Series",
     "StockItem",
     "StockReservation",
