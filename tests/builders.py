@@ -14,6 +14,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.money import Money
 from domain.orders.order import Order, OrderLine, ReturnLine
+from domain.telemetry.device import Device
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """When everything happens, unless a test says otherwise."""
@@ -57,6 +58,11 @@ def a_key(name: str = "key-1", content: str = "the request") -> RequestKey:
 def a_product(*, sku: str | None = None, name: str = "Tea", at: datetime = NOON) -> Product:
     """A product that was just created."""
     return Product.create(id=new_id(), sku=sku or a_sku(), name=name, at=at)
+
+
+def a_device(*, name: str | None = None, description: str = "", at: datetime = NOON) -> Device:
+    """A device that was just registered, by a person."""
+    return Device.register(id=new_id(), name=name or f"device-{new_id()}", description=description, at=at)
 
 
 def stock_of(product: Product, *, on_hand: int = 0, at: datetime = NOON) -> StockItem:

@@ -30,6 +30,7 @@ from domain.errors import (
     StaleObjectError,
 )
 from domain.idempotency import KeyReused, RequestInProgress
+from domain.telemetry.batch import BatchRefused
 from entrypoints.http_messages.request_errors import (
     BodyTooLarge,
     HostNotAllowed,
@@ -70,6 +71,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     StaleObjectError: Verdict(HTTPStatus.PRECONDITION_FAILED, EX_UNAVAILABLE),
     BodyTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     UnsupportedMediaType: Verdict(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, EX_USAGE),
+    BatchRefused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     KeyReused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_USAGE),
     PreconditionRequired: Verdict(HTTPStatus.PRECONDITION_REQUIRED, EX_USAGE),

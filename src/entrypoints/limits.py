@@ -37,6 +37,7 @@ from domain.orders.order import (
     RETURN_REASON_LENGTH_MAX,
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
+from domain.telemetry.reading import READINGS_MAX
 from entrypoints.settings import (
     RATE_LIMIT_TENANT_DEFAULT,
     RATE_LIMIT_TOKEN_DEFAULT,
@@ -50,6 +51,8 @@ MIB: Final = 1024 * 1024
 
 BODY_BYTES_MAX: Final = 1 * MIB
 CALLBACK_BYTES_MAX: Final = 16 * 1024
+BULK_BODY_BYTES_MAX: Final = 32 * MIB
+BULK_BYTES_IN_FLIGHT_MAX: Final = 128 * MIB
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
 QUERY_LENGTH_MAX: Final = 4_096
@@ -91,6 +94,14 @@ class Limit:
 
 LIMITS: Final = (
     Limit("body", BODY_BYTES_MAX, "bytes", "a request's JSON body; more is answered 413"),
+    Limit("readings' body", BULK_BODY_BYTES_MAX, "bytes", "unpacked, of one batch; more is answered 413"),
+    Limit(
+        "readings' bodies at once",
+        BULK_BYTES_IN_FLIGHT_MAX,
+        "bytes",
+        "that a web process holds; more is answered 503",
+    ),
+    Limit("readings", READINGS_MAX, "readings", "of one batch; more is answered 413"),
     Limit("discarded body", DISCARD_BYTES_MAX, "bytes", "read and thrown away so that the refusal arrives"),
     Limit("query string", QUERY_LENGTH_MAX, "characters", "everything after the question mark"),
     Limit("query parameters", QUERY_PARAMETERS_MAX, "parameters", "in one request"),

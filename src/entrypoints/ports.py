@@ -265,6 +265,16 @@ class Ports(containers.DeclarativeContainer):
         django=providers.Factory(_named("adapters.django_orm.read_models.DjangoReadModels")),
         memory=providers.Factory(_named("adapters.memory.read_models.InMemoryReadModels"), database=memory),
     )
+    # One in a process, which remembers what it found.
+    series_catalogue = providers.Selector(
+        settings.provided.persistence,
+        django=providers.ThreadSafeSingleton(
+            _named("adapters.django_orm.series_catalogue.DjangoSeriesCatalogue")
+        ),
+        memory=providers.ThreadSafeSingleton(
+            _named("adapters.memory.series_catalogue.InMemorySeriesCatalogue"), database=memory
+        ),
+    )
     access_tokens = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.access.DjangoAccessTokens")),

@@ -1,4 +1,4 @@
-"""What events make of orders, products, stock and payments: told a second time, from the stored JSON alone.
+"""What events make of orders, products, stock, devices and payments: told a second time, from the stored JSON alone.
 
 A state is a dict by the names of the table's columns; rows of child tables stand under CHILDREN by their own key. A new
 type of event is one more function here.
@@ -123,6 +123,7 @@ def _order_purged(state: State, data: Data, at: datetime) -> None:
 
 @folds("order.deleted")
 @folds("product.deleted")
+@folds("device.deleted")
 @folds("stock.deleted")
 def _deleted(state: State, data: Data, at: datetime) -> None:
     state.update(
@@ -135,6 +136,7 @@ def _deleted(state: State, data: Data, at: datetime) -> None:
 
 @folds("order.restored")
 @folds("product.restored")
+@folds("device.restored")
 @folds("stock.restored")
 def _restored(state: State, data: Data, at: datetime) -> None:
     if state["deletion_id"] != data["deletion_id"]:
@@ -150,6 +152,16 @@ def _product_created(state: State, data: Data, at: datetime) -> None:
 @folds("product.renamed")
 def _product_renamed(state: State, data: Data, at: datetime) -> None:
     state["name"] = data["name"]
+
+
+@folds("device.registered")
+def _device_registered(state: State, data: Data, at: datetime) -> None:
+    state.update(dict.fromkeys(DELETION), name=data["name"], description=data["description"], created_at=at)
+
+
+@folds("device.described")
+def _device_described(state: State, data: Data, at: datetime) -> None:
+    state["description"] = data["description"]
 
 
 @folds("stock.opened")

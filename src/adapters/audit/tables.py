@@ -71,6 +71,7 @@ TABLES: Final = (
         ),
     ),
     Table(kind="product", name="product", columns=(*_LIFE, "sku", "name", *DELETION)),
+    Table(kind="device", name="device", columns=(*_LIFE, "name", "description", *DELETION)),
     Table(
         kind="stock",
         name="stock_item",

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from adapters.django_orm.error_translation import constraint_name, port_errors
-from adapters.django_orm.models import AccessToken, Tenant
+from adapters.django_orm.models import AccessToken, TelemetrySetting, Tenant
 from adapters.django_orm.tenant_session import query_of_nobody
 from application.ports.access import TokenView
 from domain.access import Principal, Scope, TenantNameTaken, TokenNotActive
@@ -56,6 +56,16 @@ class DjangoAccessAdministration:
             for tenant_id in found:
                 return tenant_id
         raise NotFound(kind="tenant", id=name)
+
+    def let_devices_register(self, tenant_id: UUID, *, themselves: bool) -> None:
+        """See the port."""
+        with _one_transaction():
+            TelemetrySetting.objects.using(ADMINISTRATION_ALIAS).bulk_create(
+                [TelemetrySetting(tenant_id=tenant_id, registers_devices=themselves)],
+                update_conflicts=True,
+                unique_fields=["tenant_id"],
+                update_fields=["registers_devices"],
+            )
 
     def create_token(
         self,

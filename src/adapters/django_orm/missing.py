@@ -24,14 +24,14 @@ def missing_order(query: Query, tenant_id: UUID, order_id: UUID) -> DomainError:
     """NotFound, or Gone with the version at which the order was deleted."""
     deleted = OrderModel.objects.only_deleted().filter(tenant_id=tenant_id, id=order_id)
     rows = query(*compiled(deleted.values_list("id", "version", "purged_at")))
-    return _refusal(rows, Order.kind, str(order_id))
+    return refusal_of(rows, Order.kind, str(order_id))
 
 
 def missing_product(query: Query, tenant_id: UUID, sku: str) -> DomainError:
     """NotFound, or Gone with id and version of the latest product of that SKU as it was deleted."""
     never = Value(None, output_field=DateTimeField())
     latest = latest_deleted_product(tenant_id, sku).values_list("id", "version", never)
-    return _refusal(query(*compiled(latest)), Product.kind, sku)
+    return refusal_of(query(*compiled(latest)), Product.kind, sku)
 
 
 def missing_stock(query: Query, tenant_id: UUID, product_id: UUID) -> DomainError:
@@ -39,7 +39,7 @@ def missing_stock(query: Query, tenant_id: UUID, product_id: UUID) -> DomainErro
     deleted = StockItemModel.objects.only_deleted().filter(tenant_id=tenant_id, product_id=product_id)
     never = Value(None, output_field=DateTimeField())
     rows = query(*compiled(deleted.values_list("id", "version", never)))
-    return _refusal(rows, StockItem.kind, str(product_id))
+    return refusal_of(rows, StockItem.kind, str(product_id))
 
 
 def latest_deleted_product(tenant_id: UUID, sku: str) -> QuerySet[ProductModel]:
@@ -48,8 +48,11 @@ def latest_deleted_product(tenant_id: UUID, sku: str) -> QuerySet[ProductModel]:
     return deleted.order_by("-deleted_at", "-id")[:1]
 
 
-def _refusal(deleted: list[Row], kind: str, name: str) -> DomainError:
-    """`id` is what was asked for, `aggregate_id` what it meant: for a product they differ."""
+def refusal_of(deleted: list[Row], kind: str, name: str) -> DomainError:
+    """NotFound, or Gone by the one deleted row: its id, version and time of purge.
+
+    `id` is what was asked for, `aggregate_id` what it meant: for a product they differ.
+    """
     if not deleted:
         return NotFound(kind=kind, id=name)
     ((aggregate_id, version, purged_at),) = deleted

@@ -30,8 +30,12 @@ from domain.orders.order import Order, ReferenceTaken
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Restored
+from domain.telemetry.device import Device, DeviceNameTaken
 
 _SAVEPOINT: Final = "before_writes"
+
+_UNIQUE_VALUES: Final = {Product.kind: "sku", Order.kind: "reference", Device.kind: "name"}
+"""By kind: what an aggregate wants to have alone among the live ones, if it has it at all."""
 
 _PLACES: Final = {"saga_subject_unique": Saga.kind, "payment_attempt_unique": Payment.kind}
 """Places of which there is one; who comes second was decided on what is out of date."""
@@ -123,7 +127,7 @@ class PendingWrites:
             return
         unique = None
         if stored_version == 0 or any(isinstance(event, Restored) for event in events):
-            unique = getattr(aggregate, "sku" if isinstance(aggregate, Product) else "reference", None)
+            unique = getattr(aggregate, _UNIQUE_VALUES.get(aggregate.kind, ""), None)
         earlier = self._pending.get(key)
         causes = () if earlier is None else earlier.causes[: len(events)]
         self._pending[key] = _Write(
@@ -178,7 +182,7 @@ class PendingWrites:
     def flush(self) -> None:
         """Write what is enlisted, in (kind, id) order, then messages, then events, all in one message to the server.
 
-        Raises StaleObjectError, SkuTaken, ReferenceTaken.
+        Raises StaleObjectError, SkuTaken, ReferenceTaken, DeviceNameTaken.
         """
         writes = self._due()
         if writes:
@@ -266,6 +270,8 @@ class PendingWrites:
         if constraint == "customer_order_reference_unique":
             references = _uniques(writes, Order.kind)
             return ReferenceTaken(reference=self._taken("customer_order", "reference", references))
+        if constraint == "device_name_unique":
+            return DeviceNameTaken(name=self._taken("device", "name", _uniques(writes, Device.kind)))
         if constraint in _PLACES:
             kind = _PLACES[constraint]
             new = next(write for write in writes if write.kind == kind and write.stored_version == 0)

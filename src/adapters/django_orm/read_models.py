@@ -20,15 +20,18 @@ from adapters.django_orm.aggregate_rows import (
     product_rows,
 )
 from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot, slots
+from adapters.django_orm.devices import device_by_id, device_of, device_rows, missing_device
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
 from adapters.django_orm.message_lag import lag_of_tenant
 from adapters.django_orm.missing import missing_order, missing_product
+from adapters.django_orm.models import Device as DeviceModel
 from adapters.django_orm.models import Order as OrderModel
 from adapters.django_orm.models import Product as ProductModel
 from adapters.django_orm.models.abstract import SoftDeleteManager
 from adapters.django_orm.payment_rows import PAYMENT_BY_ID, PAYMENTS_OF_ORDER, payment_of
 from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
+from application.ports.device_view import DeviceView
 from application.ports.event_store import RecordedEvent
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
@@ -36,6 +39,7 @@ from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
     DeletedItems,
+    DeviceFilter,
     EventView,
     OrderFilter,
     OrderView,
@@ -155,6 +159,23 @@ class DjangoReadModels:
             raise missing_product(self._query, self._tenant_id, sku)
         return StockView(**dict(zip(columns, rows[0], strict=True)))
 
+    def device(self, device_id: UUID) -> DeviceView:
+        """See the port."""
+        rows = self._query(*device_by_id().bound({"tenant_id": self._tenant_id, "id": device_id}))
+        if not rows:
+            raise missing_device(self._query, self._tenant_id, device_id)
+        return DeviceView.of(device_of(rows[0]))
+
+    def devices(
+        self, wanted: DeviceFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
+    ) -> Page[DeviceView]:
+        """See the port."""
+        statement = _device_page(
+            by_name=wanted.name is not None, is_first=after is None, deleted=wanted.deleted
+        )
+        rows = self._query(*statement.bound({"name": wanted.name, **self._page_values(after, limit)}))
+        return _page_of(tuple(DeviceView.of(device_of(row)) for row in rows), limit)
+
     def message_lag(self) -> tuple[ConsumerLag, ...]:
         """See the port."""
         return lag_of_tenant(self._tenant_id)
@@ -187,6 +208,13 @@ def order_page(
 def _product_page(*, is_first: bool, deleted: DeletedItems | None) -> CompiledQuery:
     products = _shown(ProductModel.objects, deleted).filter(tenant_id=slot("tenant_id"))
     return _page(product_rows(products), is_first)
+
+
+@functools.cache
+def _device_page(*, by_name: bool, is_first: bool, deleted: DeletedItems | None) -> CompiledQuery:
+    conditions = {"name": slot("name")} if by_name else {}
+    devices = _shown(DeviceModel.objects, deleted).filter(tenant_id=slot("tenant_id"), **conditions)
+    return _page(device_rows(devices), is_first)
 
 
 def _shown(manager: SoftDeleteManager, deleted: DeletedItems | None) -> QuerySet[Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from adapters.django_orm.row_writes import AggregateTable, Delete, Insert, RowWrite, Statement, Update
 from adapters.row_mapping.deletions import DELETION_COLUMNS
+from adapters.row_mapping.devices import device_to_row
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
@@ -25,9 +26,13 @@ from domain.payments.events import PaymentRefundRequested
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
+from domain.telemetry.device import Device
 
 PRODUCT_TABLE: Final = AggregateTable(
     name="product", changing=("version", "name", "updated_at", *DELETION_COLUMNS)
+)
+DEVICE_TABLE: Final = AggregateTable(
+    name="device", changing=("version", "description", "updated_at", *DELETION_COLUMNS)
 )
 STOCK_ITEM_TABLE: Final = AggregateTable(
     name="stock_item",
@@ -138,6 +143,14 @@ def product_writes(product: Product, stored_version: int) -> tuple[RowWrite, ...
     if stored_version > 0:
         return (Update(PRODUCT_TABLE, Product.kind, row, stored_version),)
     return (Insert(PRODUCT_TABLE.name, row),)
+
+
+def device_writes(device: Device, stored_version: int) -> tuple[RowWrite, ...]:
+    """Write the device over its `stored_version`."""
+    row = device_to_row(device)
+    if stored_version > 0:
+        return (Update(DEVICE_TABLE, Device.kind, row, stored_version),)
+    return (Insert(DEVICE_TABLE.name, row),)
 
 
 def stock_item_writes(item: StockItem, stored_version: int, events: Sequence[Event]) -> tuple[RowWrite, ...]:

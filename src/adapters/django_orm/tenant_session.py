@@ -6,6 +6,7 @@ the last statement. A message of several statements gives the result of its last
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +27,8 @@ Row = tuple[Any, ...]
 
 SYSTEM_ALIAS: Final = "system"
 """The connection of relay, scheduler and lag, whose role sees all tenants."""
+
+COPY_CHUNK_BYTES: Final = 64 * 1024
 
 _SET_TENANT: Final = "SELECT set_config('app.tenant', %s, true); "
 # The level is named, since the order of events rests on it.
@@ -61,6 +64,14 @@ class TenantSession:
                 return _execute(self._connection, sql, params)
             self._has_begun = True
             return _execute_anew(self._connection, _BEGIN + sql, (str(self._tenant_id), *params))
+
+    def copy(self, sql: str, data: bytes) -> None:
+        """`COPY … FROM STDIN` of these bytes, in a transaction that has begun."""
+        if not self._has_begun or self._has_ended:
+            raise RuntimeError("COPY needs a transaction that has begun")
+        connection = self._connection
+        with port_errors(), connection.wrap_database_errors, connection.connection.cursor() as cursor:
+            cursor.copy_expert(sql, io.BytesIO(data), COPY_CHUNK_BYTES)
 
     def commit(self, sql: str = "", params: Sequence[Any] = ()) -> None:
         """Run last statements and commit, in one message; nothing happens if there is nothing to commit.

@@ -7,9 +7,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from adapters.django_orm import idempotency
+from adapters.django_orm.copy_writer import DjangoReadingWriter
+from adapters.django_orm.devices import DjangoDeviceRepository
 from adapters.django_orm.event_store import DjangoEventStore
 from adapters.django_orm.outbox import DjangoInbox
 from adapters.django_orm.pending_writes import PendingWrites
+from adapters.django_orm.rejects import DjangoRejectWriter
 from adapters.django_orm.repositories import (
     DjangoOrderRepository,
     DjangoProductRepository,
@@ -37,9 +40,12 @@ class DjangoUnitOfWork:
     products: DjangoProductRepository
     stock_items: DjangoStockItemRepository
     payments: DjangoPaymentRepository
+    devices: DjangoDeviceRepository
     sagas: DjangoSagaRepository
     events: DjangoEventStore
     inbox: DjangoInbox
+    readings: DjangoReadingWriter
+    rejects: DjangoRejectWriter
 
     def __init__(
         self,
@@ -68,9 +74,12 @@ class DjangoUnitOfWork:
         self.products = DjangoProductRepository(*parts)
         self.stock_items = DjangoStockItemRepository(*parts)
         self.payments = DjangoPaymentRepository(*parts)
+        self.devices = DjangoDeviceRepository(*parts)
         self.sagas = DjangoSagaRepository(*parts)
         self.events = DjangoEventStore(*parts)
         self.inbox = DjangoInbox(self._session)
+        self.readings = DjangoReadingWriter(self._session, tenant_id)
+        self.rejects = DjangoRejectWriter(self._session, self._context)
         return self
 
     def __exit__(

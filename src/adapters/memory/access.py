@@ -52,6 +52,14 @@ class InMemoryAccessAdministration:
                     return tenant_id
         raise NotFound(kind="tenant", id=name)
 
+    def let_devices_register(self, tenant_id: UUID, *, themselves: bool) -> None:
+        """See the port."""
+        with self._database.latch:
+            if themselves:
+                self._database.tenants_of_known_devices.discard(tenant_id)
+            else:
+                self._database.tenants_of_known_devices.add(tenant_id)
+
     def create_token(
         self,
         *,

@@ -26,6 +26,7 @@ it began.
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 import uuid
 from collections import defaultdict
@@ -37,6 +38,7 @@ from uuid import UUID
 
 from adapters.memory.locks import LOCK_WAIT_S_MAX, LockTable
 from adapters.memory.messages import MessageTable
+from adapters.memory.reading_table import AddedReadings, ReadingTable
 from adapters.memory.saga_leases import SagaLease, SagaLeases
 from adapters.row_mapping.json_codec import redacted_data
 from adapters.row_mapping.sagas import saga_from_row
@@ -55,6 +57,8 @@ RowKey = tuple[str, UUID, UUID]
 """Kind of aggregate, tenant, id."""
 UniqueKey = tuple[str, UUID, str]
 """Kind of aggregate, tenant, value."""
+SeriesName = tuple[UUID, str, tuple[tuple[str, str], ...]]
+"""Device, metric, labels."""
 RequestName = tuple[UUID, str, str]
 """Tenant, actor, key."""
 
@@ -80,6 +84,7 @@ class Changes:
     saga_leases: dict[UUID, SagaLease] = field(default_factory=dict)
     redacted: list[UUID] = field(default_factory=list)
     """Streams of the events' tenant whose committed events are to be redacted."""
+    readings: AddedReadings = field(default_factory=AddedReadings)
     claimed: RequestName | None = None
     outcome: Row | None = None
 
@@ -98,6 +103,7 @@ class Changes:
         self.unique_ids.clear()
         self.events.clear()
         self.messages.clear()
+        self.readings.clear()
 
 
 class InMemoryDatabase:
@@ -118,8 +124,13 @@ class InMemoryDatabase:
         self.tokens: dict[UUID, Row] = {}
         self.messages = MessageTable()
         self.saga_leases = SagaLeases()
+        self.readings = ReadingTable()
         self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
         self.stray_replies: dict[UUID, StrayReply] = {}
+        self.tenants_of_known_devices: set[UUID] = set()
+        """Whose devices don't register themselves."""
+        self._series: defaultdict[UUID, dict[SeriesName, int]] = defaultdict(dict)
+        self._series_ids = itertools.count(1)
         self._attempt_max = timedelta(seconds=attempt_s_max)
         self._rows: dict[RowKey, Row] = {}
         self._unique_ids: dict[UniqueKey, UUID | None] = {}
@@ -175,6 +186,22 @@ class InMemoryDatabase:
         """Every committed row of that kind with its tenant, in no order."""
         with self.latch:
             return [(key[1], row) for key, row in self._rows.items() if key[0] == kind]
+
+    def series_id(self, tenant_id: UUID, name: SeriesName) -> int | None:
+        """The id of that series, if it is there."""
+        with self.latch:
+            return self._series[tenant_id].get(name)
+
+    def add_series(self, tenant_id: UUID, name: SeriesName) -> None:
+        """Make the series if it is not there."""
+        with self.latch:
+            if name not in self._series[tenant_id]:
+                self._series[tenant_id][name] = next(self._series_ids)
+
+    def series_count(self, tenant_id: UUID) -> int:
+        """How many the tenant has."""
+        with self.latch:
+            return len(self._series[tenant_id])
 
     def drop_outcomes(self, limit: int) -> int:
         """Forget up to `limit` expired outcomes; how many."""
@@ -260,6 +287,7 @@ class InMemoryDatabase:
                 self._rows[key] = row
             self._unique_ids.update(changes.unique_ids)
             self.saga_leases.replace(changes.saga_leases)
+            self.readings.commit(changes.readings)
             for stream_id in changes.redacted:
                 self._redact(changes.events[0]["tenant_id"], stream_id)
                 self._redact_replies(changes.events[0]["tenant_id"], stream_id)

@@ -10,16 +10,19 @@ from uuid import UUID
 from adapters.memory.database import InMemoryDatabase, Row
 from adapters.memory.message_lag import lag_of
 from adapters.memory.missing import missing
+from adapters.row_mapping.devices import device_from_row
 from adapters.row_mapping.orders import order_from_row
 from adapters.row_mapping.payments import payment_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
+from application.ports.device_view import DeviceView
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
     PAGE_DEFAULT,
     PAGE_MAX,
     DeletedItems,
+    DeviceFilter,
     EventView,
     OrderFilter,
     OrderView,
@@ -33,6 +36,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
 from domain.payments.payment import Payment
+from domain.telemetry.device import Device
 
 Item = TypeVar("Item")
 
@@ -114,6 +118,25 @@ class InMemoryReadModels:
             raise NotFound(kind=Product.kind, id=sku)
         return StockView.of(stock_item_from_row(row, row["reservations"]))
 
+    def device(self, device_id: UUID) -> DeviceView:
+        """See the port."""
+        row = self._database.row((Device.kind, self._tenant_id, device_id))
+        if row is None or row["deleted_at"] is not None:
+            raise missing(Device.kind, str(device_id), row)
+        return _device_view(row)
+
+    def devices(
+        self, wanted: DeviceFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
+    ) -> Page[DeviceView]:
+        """See the port."""
+        return self._page(
+            Device.kind,
+            after,
+            limit,
+            lambda row: _is_shown(row, wanted.deleted) and wanted.name in (None, row["name"]),
+            _device_view,
+        )
+
     def message_lag(self) -> tuple[ConsumerLag, ...]:
         """See the port."""
         return lag_of(self._database, lambda row: row["wake"].tenant_id == self._tenant_id)
@@ -180,6 +203,10 @@ def _order_view(row: Row) -> OrderView:
 
 def _product_view(row: Row) -> ProductView:
     return ProductView.of(product_from_row(row))
+
+
+def _device_view(row: Row) -> DeviceView:
+    return DeviceView.of(device_from_row(row))
 
 
 def _event_view(row: Row) -> EventView:

@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from adapters.memory.database import InMemoryDatabase
+from adapters.memory.devices import InMemoryDeviceRepository
 from adapters.memory.event_store import InMemoryEventStore
 from adapters.memory.outbox import InMemoryInbox
+from adapters.memory.readings import InMemoryReadingWriter, InMemoryRejectWriter
 from adapters.memory.repositories import (
     InMemoryOrderRepository,
     InMemoryProductRepository,
@@ -54,9 +56,12 @@ class InMemoryUnitOfWork:
         self.products = InMemoryProductRepository(self._transaction, self._writes)
         self.stock_items = InMemoryStockItemRepository(self._transaction, self._writes)
         self.payments = InMemoryPaymentRepository(self._transaction, self._writes)
+        self.devices = InMemoryDeviceRepository(self._transaction, self._writes)
         self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)
+        self.readings = InMemoryReadingWriter(self._transaction)
+        self.rejects = InMemoryRejectWriter(self._transaction)
         return self
 
     def __exit__(

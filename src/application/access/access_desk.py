@@ -54,6 +54,10 @@ class AccessDesk:
         self.administration.create_tenant(tenant_id, name)
         return tenant_id
 
+    def let_devices_register(self, tenant: str, *, themselves: bool) -> None:
+        """Settle whether unknown devices are registered by their first reading. Raises NotFound."""
+        self.administration.let_devices_register(self.administration.tenant_id(tenant), themselves=themselves)
+
     def issue(self, command: IssueToken) -> IssuedToken:
         """Raises NotFound for an unknown tenant, InvalidInput."""
         require_text("owner", command.owner, length_max=OWNER_LENGTH_MAX)

@@ -47,6 +47,10 @@ class AccessAdministration(Protocol):
         """Raises NotFound."""
         ...
 
+    def let_devices_register(self, tenant_id: UUID, *, themselves: bool) -> None:
+        """Settle whether unknown devices of the tenant are registered by their first reading."""
+        ...
+
     def create_token(
         self,
         *,

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
+from application.ports.device_view import DeviceView
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
 from domain.inventory.product import Product
@@ -195,6 +196,14 @@ class OrderFilter:
     deleted: DeletedItems | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFilter:
+    """Which devices are wanted: those of that name, or (None) all; `deleted` None shows the live ones alone."""
+
+    name: str | None = None
+    deleted: DeletedItems | None = None
+
+
 class ReadModels(Protocol):
     """A context manager over the views of one tenant; reads only, never locks, shows no deleted row unless
     `deleted` asks for it. The events of an order are history, its payments are on the books: both stay readable
@@ -251,6 +260,16 @@ class ReadModels(Protocol):
 
     def stock(self, sku: str) -> StockView:
         """Raises NotFound, Gone, as the product does."""
+        ...
+
+    def device(self, device_id: UUID) -> DeviceView:
+        """Raises NotFound, Gone."""
+        ...
+
+    def devices(
+        self, wanted: DeviceFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT
+    ) -> Page[DeviceView]:
+        """Up to `limit` (at most PAGE_MAX) devices beyond `after`."""
         ...
 
     def message_lag(self) -> tuple[ConsumerLag, ...]:

@@ -125,8 +125,8 @@ class ReadingWriter(Protocol):
 class RejectWriter(Protocol):
     """Keeps what was not stored, part of a unit of work."""
 
-    def keep(self, rejects: Sequence[Reject], *, request_id: str) -> None:
-        """All of them, in one statement."""
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """All of them, under the id of the request that the unit of work is for."""
         ...
 
 

@@ -18,6 +18,7 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
 from domain.payments.payment import Payment
+from domain.telemetry.device import Device
 
 
 class OrderRepository(Protocol):
@@ -124,4 +125,16 @@ class PaymentRepository(Protocol):
 
     def save(self, payment: Payment) -> None:
         """Enlist the payment to be written. Raises AggregateSpent."""
+        ...
+
+
+class DeviceRepository(Protocol):
+    """Devices of the unit of work's tenant."""
+
+    def get(self, device_id: UUID, *, with_deleted: bool = False) -> Device:
+        """The live device of that id; `with_deleted` admits a deleted one. Raises NotFound, Gone."""
+        ...
+
+    def save(self, device: Device) -> None:
+        """Enlist the device to be written. Raises AggregateSpent."""
         ...

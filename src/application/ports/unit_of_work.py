@@ -10,7 +10,9 @@ from uuid import UUID
 
 from application.ports.event_store import EventStore
 from application.ports.outbox import Inbox
+from application.ports.readings import ReadingWriter, RejectWriter
 from application.ports.repositories import (
+    DeviceRepository,
     OrderRepository,
     PaymentRepository,
     ProductRepository,
@@ -73,11 +75,17 @@ class UnitOfWork(Protocol):
     @property
     def payments(self) -> PaymentRepository: ...
     @property
+    def devices(self) -> DeviceRepository: ...
+    @property
     def sagas(self) -> SagaRepository: ...
     @property
     def events(self) -> EventStore: ...
     @property
     def inbox(self) -> Inbox: ...
+    @property
+    def readings(self) -> ReadingWriter: ...
+    @property
+    def rejects(self) -> RejectWriter: ...
 
     def __enter__(self) -> Self: ...
 
@@ -108,8 +116,9 @@ class UnitOfWork(Protocol):
     def flush(self) -> None:
         """Write what was saved so far, in (kind, id) order, with its events, without committing.
 
-        Raises StaleObjectError if an aggregate is not at its stored version any more; SkuTaken, ReferenceTaken if
-        a unique value is in use. After any of these only `discard_writes` or leaving by the exception may follow.
+        Raises StaleObjectError if an aggregate is not at its stored version any more; SkuTaken, ReferenceTaken,
+        DeviceNameTaken if a unique value is in use. After any of these only `discard_writes` or leaving by the
+        exception may follow.
         """
         ...
 

@@ -24,6 +24,10 @@ LABEL_LENGTH_MAX: Final = 200
 LABELS_LENGTH_MAX: Final = 1_500
 """Of all names and values of one series together, in bytes of UTF-8."""
 
+SERIES_PER_TENANT_MAX: Final = 1_000_000
+"""Of live and of deleted devices together: readings that are kept need their series."""
+SERIES_NEW_PER_BATCH_MAX: Final = 10_000
+
 VALUE_MAX: Final = 1e100
 """The largest absolute value of a reading (W7)."""
 INTEGER_MAX: Final = 2**53

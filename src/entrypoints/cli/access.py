@@ -38,6 +38,32 @@ def create_tenant(
         out.print(f"Tenant {name} is there. Next: holdwater token create --tenant {name} --scopes all")
 
 
+@tenants.command("devices")
+def settle_devices(
+    name: Annotated[str, typer.Argument(help="Which tenant.")],
+    themselves: Annotated[
+        bool,
+        typer.Option(
+            "--register-themselves/--only-registered",
+            help="Whether a reading of an unknown device registers it, or is refused.",
+        ),
+    ],
+    state_dir: StateDir = STATE_DIR_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what becomes of readings of devices that nobody has registered.
+
+    Unless told otherwise they register their device. Example: holdwater tenant devices acme --only-registered
+    """
+    _desk(state_dir).let_devices_register(name, themselves=themselves)
+    if as_json:
+        print_json(tenant=name, devices_register_themselves=themselves)
+    elif themselves:
+        out.print(f"From now on a reading of an unknown device registers it with tenant {name}.")
+    else:
+        out.print(f"From now on tenant {name} takes readings of registered devices alone.")
+
+
 @tokens.command("create")
 def create_token(
     tenant: Annotated[str, typer.Option(help="For which tenant.")],

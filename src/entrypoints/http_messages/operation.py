@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from application.conflict_retry import Overloaded
@@ -62,6 +62,8 @@ class Operation:
     gives_tag: bool = True
     gives_location: bool = False
     body: BodyDecoder | None = None
+    media_types: Mapping[str, str] = field(default_factory=dict)
+    """Of a body that is no command but data, by what each is; it may be gzipped."""
     query: tuple[QueryParameter, ...] = ()
     own_refusals: tuple[type[DomainError], ...] = ()
     note: str = ""
@@ -77,7 +79,7 @@ class Operation:
         found: list[type[DomainError]] = [
             NotAuthenticated, ScopeMissing, TooManyRequests, NotAcceptable, InvalidInput,
         ]  # fmt: skip
-        if self.body is not None:
+        if self.body is not None or self.media_types:
             found += [UnsupportedMediaType, BodyTooLarge, MalformedBody]
         if self.needs_key:
             found += [IdempotencyKeyMissing]

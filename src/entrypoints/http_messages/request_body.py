@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from entrypoints.http_messages.request_errors import BodyTooLarge, MalformedBody
@@ -21,25 +21,36 @@ def read_body(environ: Mapping[str, Any], bytes_max: int = BODY_BYTES_MAX) -> by
     remaining = _declared_length(environ)
     if remaining is not None and remaining > DISCARD_BYTES_MAX:
         raise BodyTooLarge(bytes_max=bytes_max)
-    stream = environ["wsgi.input"]
     chunks: list[bytes] = []
     size = 0
-    while size <= DISCARD_BYTES_MAX:
-        wanted = READ_CHUNK_BYTES if remaining is None else min(READ_CHUNK_BYTES, remaining - size)
+    for chunk in body_chunks(environ):
+        size += len(chunk)
+        if size > DISCARD_BYTES_MAX:
+            break
+        if size <= bytes_max:
+            chunks.append(chunk)
+    if size > bytes_max:
+        raise BodyTooLarge(bytes_max=bytes_max)
+    return b"".join(chunks)
+
+
+def body_chunks(environ: Mapping[str, Any]) -> Iterator[bytes]:
+    """The body as it comes. Raises MalformedBody at its end if the client stopped before the declared length."""
+    declared = _declared_length(environ)
+    stream = environ["wsgi.input"]
+    size = 0
+    while declared is None or size < declared:
+        wanted = READ_CHUNK_BYTES if declared is None else min(READ_CHUNK_BYTES, declared - size)
         try:
-            chunk = stream.read(wanted) if wanted else b""
+            chunk = stream.read(wanted)
         except OSError:
             chunk = b""
         if not chunk:
             break
         size += len(chunk)
-        if size <= bytes_max:
-            chunks.append(chunk)
-    if size > bytes_max:
-        raise BodyTooLarge(bytes_max=bytes_max)
-    if remaining is not None and size < remaining:
-        raise MalformedBody(problem=f"{size} bytes came of the {remaining} that were declared")
-    return b"".join(chunks)
+        yield chunk
+    if declared is not None and size < declared:
+        raise MalformedBody(problem=f"{size} bytes came of the {declared} that were declared")
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:

@@ -14,7 +14,17 @@ class BodyTooLarge(DomainError):
 
 
 class UnsupportedMediaType(DomainError):
-    """This operation takes 'Content-Type: application/json' in UTF-8, not {content_type!r}."""
+    """This operation takes 'Content-Type: {expected}' in UTF-8, not {content_type!r}."""
+
+    def __init__(self, *, content_type: str, expected: str = "application/json", **data: object) -> None:
+        super().__init__(content_type=content_type, expected=expected, **data)
+
+
+class UnsupportedContentEncoding(UnsupportedMediaType):
+    """Bodies come as they are or with 'Content-Encoding: gzip', not {encoding!r}."""
+
+    def __init__(self, *, encoding: str) -> None:
+        DomainError.__init__(self, encoding=encoding)
 
 
 class NotAcceptable(DomainError):

@@ -13,7 +13,7 @@ from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.system_clock import new_id
 from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.ports.payment_gateway import Operation
-from builders import a_product, an_order, stock_of
+from builders import a_device, a_product, an_order, stock_of
 from domain.inventory.product import Product
 from domain.money import Money
 from domain.orders.order import Order, ReturnLine
@@ -56,6 +56,7 @@ class Workload:
         self.gateway.script(Operation.REFUND, Fault.UNKNOWN_AFTER_EFFECT)
         self.house.refund(self.refunding, Money(420, "EUR"))
         self._more_goods()
+        self._devices()
 
     def order(self, order_id: UUID) -> Order:
         """As it stands."""
@@ -128,6 +129,19 @@ class Workload:
             uow.orders.save(order)
         PurgeDeletedHandler(DjangoPurge, now).handle(RetentionPolicy(timedelta(days=30)))
         return order.id
+
+    def _devices(self) -> None:
+        """One that is described, deleted, brought back and deleted; one that took its name."""
+        old = a_device(name="pump-7")
+        with DjangoUnitOfWork(self.house.context) as uow:
+            uow.devices.save(old)
+        old.describe("by the door", at=now())
+        old.delete(Deletion(new_id(), "alice", "broken", now()))
+        old.undelete(at=now())
+        old.delete(Deletion(new_id(), "alice", "broken again", now()))
+        with DjangoUnitOfWork(self.house.context) as uow:
+            uow.devices.save(old)
+            uow.devices.save(a_device(name="pump-7"))
 
     def _more_goods(self) -> None:
         product: Product = a_product()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import functools
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,6 +20,7 @@ from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.saga_repositories import DjangoDueSagas, DjangoLateReplies, DjangoSagaDirectory
 from adapters.django_orm.saga_views import DjangoSagaViews
 from adapters.django_orm.schedules import DjangoSchedules
+from adapters.django_orm.series_catalogue import DjangoSeriesCatalogue
 from adapters.django_orm.stray_replies import DjangoStrayReplies
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from application.ports.access import AccessAdministration, AccessTokens
@@ -31,8 +33,11 @@ from application.ports.saga_views import SagaViews
 from application.ports.sagas import DueSagas, LateReplies, SagaDirectory
 from application.ports.schedules import Schedules
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
+from domain.telemetry.batch import Reject
+from domain.telemetry.reading import RejectReason, microseconds
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.callback_contract import CallbackContract
+from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -45,9 +50,11 @@ from unit.contracts.product_repository_contract import ProductRepositoryContract
 from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.reading_writer_contract import MONTHS, ReadBack, ReadingWriterContract, StoredReadings
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
+from unit.contracts.series_catalogue_contract import NewCatalogue, SeriesCatalogueContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -125,6 +132,15 @@ class TestOrderRepository(DjangoBinding, OrderRepositoryContract): ...
 
 
 class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
+
+
+class TestDevices(DjangoBinding, DeviceContract): ...
+
+
+class TestSeriesCatalogue(DjangoBinding, SeriesCatalogueContract):
+    @pytest.fixture
+    def new_catalogue(self, database_urls: object) -> NewCatalogue:
+        return DjangoSeriesCatalogue
 
 
 class TestStockItemRepository(DjangoBinding, StockItemRepositoryContract): ...
@@ -253,3 +269,48 @@ class TestReadModels(DjangoBinding, ReadModelsContract): ...
 
 
 class TestAccess(DjangoBinding, AccessContract): ...
+
+
+class TestReadingWriter(DjangoBinding, ReadingWriterContract):
+    @pytest.fixture(autouse=True)
+    def partitions(self, database_urls: object) -> None:
+        for month in MONTHS:
+            until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+            as_owner(
+                f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
+                " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
+                begin=month,
+                end=until,
+            )
+            as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+
+    @pytest.fixture
+    def read_back(self) -> ReadBack:
+        def read(tenant_id: UUID) -> StoredReadings:
+            def rows(sql: str) -> list[tuple[Any, ...]]:
+                with connections["owner"].cursor() as cursor:
+                    cursor.execute(f"{sql} WHERE tenant_id = %s", [tenant_id])
+                    return cursor.fetchall()
+
+            return StoredReadings(
+                {
+                    (series, microseconds(at)): value
+                    for series, at, value in rows("SELECT series_id, ts, value FROM sensor_reading")
+                },
+                [
+                    (series, microseconds(hour))
+                    for series, hour in rows("SELECT series_id, hour FROM dirty_mark")
+                ],
+                {
+                    series: (microseconds(at), value)
+                    for series, at, value in rows("SELECT series_id, ts, value FROM latest_reading")
+                },
+                [
+                    Reject(row, RejectReason(reason), detail, sent)
+                    for row, reason, detail, sent in rows(
+                        "SELECT row, reason, detail, sent FROM rejected_reading"
+                    )
+                ],
+            )
+
+        return read

@@ -54,6 +54,8 @@ EXEMPT = {
     "DirtyMark": "work for the rollups; removed by whoever does it",
     "LatestReading": "follows the readings",
     "RejectedReading": "what was sent and not stored; kept until it is replayed",
+    "Series": "hidden with its device, through which alone it is found; readings that are kept need it",
+    "TelemetrySetting": "what a tenant has settled, and two counters",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""

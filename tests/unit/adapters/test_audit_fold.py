@@ -14,12 +14,13 @@ import domain
 from adapters.audit.fold import CHILDREN, DELETION, FOLDS
 from adapters.audit.saga_fold import DEFINITIONS
 from adapters.audit.tables import CHILD_TABLES, TABLES, decoded
+from adapters.row_mapping.devices import device_to_row
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
 from adapters.row_mapping.stock_items import reservations_to_rows, stock_item_to_row
 from adapters.system_clock import new_id
-from builders import NOON, a_product, after_noon, an_order, stock_of
+from builders import NOON, a_device, a_product, after_noon, an_order, stock_of
 from domain.aggregate import Aggregate
 from domain.event import event_classes
 from domain.inventory.product import Product
@@ -29,6 +30,7 @@ from domain.orders.order import Order, ReturnLine
 from domain.payments.payment import Payment
 from domain.retention import Deletion, RetentionPolicy
 from domain.saga.definition import SagaDefinition, StepKind
+from domain.telemetry.device import Device
 from unit.adapters.told_again import columns_of, told_again
 
 MONTH = RetentionPolicy(timedelta(days=30))
@@ -111,6 +113,15 @@ def a_product_with_a_past() -> Product:
     return product
 
 
+def a_device_with_a_past() -> Device:
+    device = a_device(description="by the door")
+    device.describe("by the window", at=after_noon(1))
+    device.delete(a_deletion(2))
+    device.undelete(at=after_noon(3))
+    device.delete(a_deletion(4))
+    return device
+
+
 def a_payment(*steps: str) -> Callable[[], Payment]:
     """After these steps."""
 
@@ -153,6 +164,7 @@ LIVES: dict[str, Callable[[], Aggregate]] = {
     "busy stock": busy_stock,
     "deleted stock": deleted_stock,
     "product": a_product_with_a_past,
+    "device": a_device_with_a_past,
     "requested": a_payment(),
     "unclear": a_payment("unclear"),
     "declined": a_payment("unclear", "declined"),
@@ -175,6 +187,8 @@ def rows_of(aggregate: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             row = payment_to_row(aggregate)
             refunds = [{"refund_id": refund.id} for refund in aggregate.refunds]
             return {**row, "refunds": decoded(row["refunds"])}, refunds
+        case Device():
+            return device_to_row(aggregate), []
         case _:
             return product_to_row(aggregate), []
 

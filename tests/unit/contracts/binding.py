@@ -31,6 +31,7 @@ from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
+from domain.telemetry.device import Device
 from unit.contracts.threads import HeldTransaction, RolledBackOnPurpose, Threads
 
 
@@ -64,6 +65,11 @@ class Store:
         """The stock item as it is stored."""
         with self.transaction() as uow:
             return uow.stock_items.get_for_update(sku)
+
+    def device(self, device_id: UUID) -> Device:
+        """The device as it is stored."""
+        with self.transaction() as uow:
+            return uow.devices.get(device_id)
 
     def stream(self, stream_id: UUID) -> list[RecordedEvent]:
         """The whole stream."""
@@ -102,6 +108,8 @@ def save_in(uow: UnitOfWork, *aggregates: Aggregate) -> None:
                 uow.stock_items.save(aggregate)
             case Payment():
                 uow.payments.save(aggregate)
+            case Device():
+                uow.devices.save(aggregate)
             case Saga():
                 uow.sagas.save(aggregate)
             case _:

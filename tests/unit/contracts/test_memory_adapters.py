@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,7 @@ from adapters.memory.read_models import InMemoryReadModels
 from adapters.memory.saga_repositories import InMemoryDueSagas, InMemoryLateReplies, InMemorySagaDirectory
 from adapters.memory.saga_views import InMemorySagaViews
 from adapters.memory.schedules import InMemorySchedules
+from adapters.memory.series_catalogue import InMemorySeriesCatalogue
 from adapters.memory.stray_replies import InMemoryStrayReplies
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.system_clock import new_id
@@ -37,6 +39,7 @@ from application.ports.unit_of_work import CommandContext, OpenUnitOfWork
 from domain.idempotency import KEY_KEPT_FOR
 from unit.contracts.access_contract import AccessContract
 from unit.contracts.callback_contract import CallbackContract
+from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
@@ -52,9 +55,11 @@ from unit.contracts.purge_contract import ORDER_REACTIONS, PurgeContract
 from unit.contracts.purge_of_sagas_contract import PurgeOfSagasContract
 from unit.contracts.rate_limit_contract import NewLimiter, RateLimiterContract
 from unit.contracts.read_models_contract import ReadModelsContract
+from unit.contracts.reading_writer_contract import ReadBack, ReadingWriterContract, StoredReadings
 from unit.contracts.saga_contract import SagaContract
 from unit.contracts.saga_views_contract import SagaViewsContract
 from unit.contracts.schedules_contract import SchedulesContract
+from unit.contracts.series_catalogue_contract import NewCatalogue, SeriesCatalogueContract
 from unit.contracts.soft_deletion_contract import SoftDeletionContract
 from unit.contracts.stock_item_repository_contract import StockItemRepositoryContract
 from unit.contracts.unit_of_work_contract import UnitOfWorkContract
@@ -113,6 +118,15 @@ class TestOrderRepository(MemoryBinding, OrderRepositoryContract): ...
 
 
 class TestProductRepository(MemoryBinding, ProductRepositoryContract): ...
+
+
+class TestDevices(MemoryBinding, DeviceContract): ...
+
+
+class TestSeriesCatalogue(MemoryBinding, SeriesCatalogueContract):
+    @pytest.fixture
+    def new_catalogue(self, database: InMemoryDatabase) -> NewCatalogue:
+        return lambda: InMemorySeriesCatalogue(database=database)
 
 
 class TestStockItemRepository(MemoryBinding, StockItemRepositoryContract): ...
@@ -359,3 +373,18 @@ class TestPaymentGateway(PaymentGatewayContract):
         provider.gateway.watch(None)
         assert purchase.authorise().declined is None
         assert purchase.effects() == [Operation.AUTHORISE]
+
+
+class TestReadingWriter(MemoryBinding, ReadingWriterContract):
+    @pytest.fixture
+    def read_back(self, database: InMemoryDatabase) -> ReadBack:
+        def read(tenant_id: UUID) -> StoredReadings:
+            table = database.readings
+            return StoredReadings(
+                {(series, at): value for (of, series, at), value in table.values.items() if of == tenant_id},
+                [(series, hour) for of, series, hour in table.marks if of == tenant_id],
+                {series: latest for (of, series), latest in table.latest.items() if of == tenant_id},
+                [kept.reject for kept in table.rejects.values() if kept.tenant_id == tenant_id],
+            )
+
+        return read

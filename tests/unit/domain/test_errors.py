@@ -48,6 +48,7 @@ CODES = """
     saga.saga.StepNotParked step-not-parked
     saga.saga.StepNotSkippable step-not-skippable
     telemetry.batch.BatchRefused batch-refused
+    telemetry.device.DeviceNameTaken device-name-taken
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
@@ -139,6 +140,7 @@ class TestARefusalForGood:
         assert final == {
             "already-reserved",
             "conflict",
+            "device-name-taken",
             "insufficient-stock",
             "not-deleted",
             "not-reserved",

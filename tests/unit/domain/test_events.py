@@ -18,6 +18,7 @@ from domain.inventory import events as inventory_events
 from domain.orders import events as order_events
 from domain.payments import events as payment_events
 from domain.saga import events as saga_events
+from domain.telemetry import events as telemetry_events
 
 # What the store may hold, with the fields of each schema. No entry is ever changed: a new shape is a new one.
 SCHEMAS = {
@@ -56,6 +57,10 @@ SCHEMAS = {
     ("stock.returned", 1): {"order_id", "quantity"},
     ("stock.deleted", 1): {"deletion_id", "actor", "reason"},
     ("stock.restored", 1): {"deletion_id"},
+    ("device.registered", 1): {"name", "description", "automatic"},
+    ("device.described", 1): {"description"},
+    ("device.deleted", 1): {"deletion_id", "actor", "reason"},
+    ("device.restored", 1): {"deletion_id"},
     ("payment.requested", 1): {"order_id", "attempt", "amount_minor", "currency", "method"},
     ("payment.unclear", 1): set(),
     ("payment.authorised", 1): {"gateway_id"},
@@ -86,6 +91,8 @@ SAYS_NOTHING_OF_A_PERSON = {
     "stock.adjusted.reason",
     # Steps are of the definition, results are the gateway's numbers, refusals its codes; operators repair.
     "definition", "step", "direction", "how", "operator", "result", "saga.step_refused.reason",
+    # Devices are things, and their deletion is about them.
+    "device.registered.description", "device.described.description", "device.deleted.actor", "device.deleted.reason",
     # The gateway's codes and numbers.
     "gateway_id", "payment.declined.reason", "payment.refund_declined.reason", "order.payment_declined.reason",
 }  # fmt: skip
@@ -99,6 +106,7 @@ def the_events() -> list[type[Event]]:
         order_events.__name__,
         saga_events.__name__,
         payment_events.__name__,
+        telemetry_events.__name__,
     }
     return [cls for cls in event_classes() if cls.__module__ in modules]
 

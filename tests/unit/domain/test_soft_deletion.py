@@ -7,13 +7,14 @@ import inspect
 import pytest
 
 from adapters.system_clock import new_id
-from builders import NOON, a_product, after_noon, an_order, stock_of
+from builders import NOON, a_device, a_product, after_noon, an_order, stock_of
 from domain.errors import Gone, InvalidInput
 from domain.inventory.product import Product
 from domain.inventory.stock_item import StockHeld, StockItem
 from domain.orders.order import DELETABLE_STATUSES, Order, OrderStatus, OrderStatusForbids, ReturnLine
 from domain.retention import Deletion
 from domain.soft_deletion import NotDeleted, SoftDeletable
+from domain.telemetry.device import Device
 
 DELETION = Deletion(new_id(), "alice", "tidy", after_noon(5))
 ARGUMENTS = {
@@ -26,11 +27,21 @@ ARGUMENTS = {
     "name": "Green tea",
     "deletion": DELETION,
     "note": "n",
+    "description": "d",
     "address": "a",
     "lines": [ReturnLine(sku="TEA-1", quantity=1)],
 }
 NO_COMMANDS = {"require_version", "require_unspent", "require_live", "mark_stored", "mark_spent", "gone"}
-NO_COMMANDS |= {"repeats_last_event", "undelete", "restore", "from_events", "create", "open", "place"}
+NO_COMMANDS |= {
+    "repeats_last_event",
+    "undelete",
+    "restore",
+    "from_events",
+    "create",
+    "open",
+    "place",
+    "register",
+}
 NO_COMMANDS |= {"purge"}
 
 
@@ -41,6 +52,7 @@ def a_deletable(cls: type[SoftDeletable]) -> SoftDeletable:
         Product: product,
         StockItem: stock_of(product, on_hand=3),
         Order: an_order().with_line(product).cancelled(),
+        Device: a_device(),
     }
     return made[cls]
 
@@ -51,7 +63,7 @@ def commands(cls: type[SoftDeletable]) -> list[str]:
     return [name for name, _ in members if not name.startswith("_") and name not in NO_COMMANDS]
 
 
-every_kind = pytest.mark.parametrize("cls", [Product, StockItem, Order], ids=lambda cls: cls.kind)
+every_kind = pytest.mark.parametrize("cls", [Product, StockItem, Order, Device], ids=lambda cls: cls.kind)
 
 
 class TestADeletion:

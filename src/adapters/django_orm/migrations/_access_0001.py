@@ -30,6 +30,9 @@ TENANT_TABLES: Final = (
     "dirty_mark",
     "latest_reading",
     "rejected_reading",
+    "device",
+    "series",
+    "telemetry_setting",
 )
 """Every table with a tenant_id."""
 
@@ -51,6 +54,9 @@ _APP_RIGHTS: Final = {
     "saga": "SELECT, INSERT, UPDATE "
     "(version, status, position, reason, steps, needs_repair, doubt_since, due_at, updated_at, wake_at, fence, leased_until)",
     "late_reply": "SELECT, INSERT",
+    "device": f"SELECT, INSERT, UPDATE (version, description, updated_at, {_DELETION})",
+    "series": "SELECT, INSERT",
+    "telemetry_setting": "SELECT",
     "stray_reply": "INSERT",
     "sensor_reading": "SELECT, INSERT",
     "dirty_mark": "SELECT, INSERT",
@@ -73,6 +79,9 @@ _SYSTEM_RIGHTS: Final = {
     "refund_payment": "SELECT",
     "saga": "SELECT, UPDATE (wake_at)",
     "late_reply": "SELECT",
+    "device": "SELECT",
+    "series": "SELECT",
+    "telemetry_setting": "SELECT",
     "stray_reply": "SELECT",
     "sensor_reading": "SELECT",
     "dirty_mark": "SELECT",
@@ -198,6 +207,7 @@ FOR_ROLE: Final = {
             *_grants(APP_ROLE, _APP_RIGHTS),
             # nextval needs USAGE, reading last_value needs SELECT.
             f"GRANT USAGE, SELECT ON SEQUENCE event_position TO {APP_ROLE};",
+            f"GRANT USAGE ON SEQUENCE series_id TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION tenant_of_saga(uuid) TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION ensure_reading_partitions(timestamptz[]) TO {APP_ROLE};",

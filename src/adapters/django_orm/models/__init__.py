@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.django_orm.models.access import AccessToken, Tenant
+from adapters.django_orm.models.devices import Device, Series, TelemetrySetting
 from adapters.django_orm.models.events import StoredEvent
 from adapters.django_orm.models.idempotency import IdempotencyRecord
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
@@ -14,6 +15,7 @@ from adapters.django_orm.models.upkeep import RoleProcess, Schedule
 
 __all__ = [
     "AccessToken",
+    "Device",
     "DirtyMark",
     "IdempotencyRecord",
     "LateReply",
@@ -29,9 +31,11 @@ __all__ = [
     "Saga",
     "Schedule",
     "SensorReading",
+    "Series",
     "StockItem",
     "StockReservation",
     "StoredEvent",
     "StrayReply",
+    "TelemetrySetting",
     "Tenant",
 ]
