@@ -37,6 +37,8 @@ from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
 from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
+from application.telemetry.drop_partitions import DropPartitionsHandler
+from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from domain.payments.refund import REFUND_SAGA
 from entrypoints.ports import Ports
@@ -167,6 +169,12 @@ class Container(Ports):
     )
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
+    )
+    ensure_partitions = providers.Factory(
+        EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now
+    )
+    drop_partitions = providers.Factory(
+        DropPartitionsHandler, partitions=Ports.reading_partitions, now=Ports.now, back_off=Ports.back_off
     )
     purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=Ports.purge.provider, now=Ports.now)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=Ports.access_tokens)
