@@ -165,7 +165,7 @@ class TestTheTables:
             assert dict(cursor.fetchall()) == dict.fromkeys(TENANT_TABLES, True)
 
     @pytest.mark.promise("A1")
-    def test_what_looks_past_it_is_for_the_application_alone(self, superuser: Connection) -> None:
+    def test_what_works_with_its_owners_rights_is_for_those_who_need_it(self, superuser: Connection) -> None:
         with superuser.cursor() as cursor:
             cursor.execute(
                 "SELECT p.proname, array_agg(r.rolname ORDER BY r.rolname) FROM pg_proc p, pg_roles r"
@@ -174,7 +174,14 @@ class TestTheTables:
                 " AND has_function_privilege(r.oid, p.oid, 'EXECUTE') GROUP BY p.proname"
             )
             allowed = dict(cursor.fetchall())
-        assert allowed == {name: ["holdwater_app"] for name in ("authenticate_token", "tenant_of_saga")}
+        app, system = "holdwater_app", "holdwater_system"
+        assert allowed == {
+            "authenticate_token": [app],
+            "tenant_of_saga": [app],
+            "ensure_reading_partitions": [app, system],
+            "drop_reading_partition": [system],
+            "reading_partition_overview": [system],
+        }
 
     @pytest.mark.parametrize(
         "change",

@@ -12,6 +12,7 @@ from django.db.migrations.state import StateApps
 from adapters.django_orm.access_rules import apply_access_rules
 from adapters.django_orm.migrations import _access_0001 as access
 from adapters.django_orm.migrations import _devices_0001 as devices
+from adapters.django_orm.migrations import _partitions_0001 as partitions
 from adapters.django_orm.migrations import _readings_0001 as readings
 from adapters.django_orm.migrations import _schema_0001 as schema
 
@@ -745,7 +746,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        *devices.TABLES,
         migrations.CreateModel(
             name="RejectedReading",
             fields=[
@@ -771,6 +771,7 @@ class Migration(migrations.Migration):
             database_operations=[
                 migrations.RunSQL(readings.TABLES, readings.DROP_TABLES),
                 migrations.RunSQL(readings.PARTITIONS, readings.DROP_PARTITIONS),
+                migrations.RunSQL(partitions.FUNCTIONS, partitions.DROP_FUNCTIONS),
             ],
             state_operations=[
                 migrations.CreateModel(
@@ -840,6 +841,7 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        *devices.TABLES,
         migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),
         migrations.RunSQL(schema.EVENT_ORDER, schema.DROP_EVENT_ORDER),
         migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),

@@ -26,13 +26,13 @@ TENANT_TABLES: Final = (
     "refund_payment",
     "saga",
     "late_reply",
-    "device",
-    "series",
-    "telemetry_setting",
     "sensor_reading",
     "dirty_mark",
     "latest_reading",
     "rejected_reading",
+    "device",
+    "series",
+    "telemetry_setting",
 )
 """Every table with a tenant_id."""
 
@@ -171,6 +171,9 @@ FOR_EVERYBODY: Final = "\n".join(
         *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;" for table in TENANT_TABLES),
         "REVOKE ALL ON FUNCTION authenticate_token(bytea) FROM PUBLIC;",
         "REVOKE ALL ON FUNCTION tenant_of_saga(uuid) FROM PUBLIC;",
+        "REVOKE ALL ON FUNCTION ensure_reading_partitions(timestamptz[]) FROM PUBLIC;",
+        "REVOKE ALL ON FUNCTION drop_reading_partition(text, timestamptz) FROM PUBLIC;",
+        "REVOKE ALL ON FUNCTION reading_partition_overview() FROM PUBLIC;",
     )
 )
 
@@ -185,6 +188,12 @@ def _policy(table: str, role: str, condition: str, *, writes: bool) -> str:
 def _grants(role: str, rights: dict[str, str]) -> list[str]:
     return [f"GRANT {right} ON {table} TO {role};" for table, right in rights.items()]
 
+
+# Partitions that are made later get it when they are made.
+_INSERT_INTO_PARTITIONS: Final = (
+    "DO $$ DECLARE v_name text; BEGIN FOR v_name IN SELECT name FROM reading_partitions() LOOP "  # noqa: S608
+    f"EXECUTE format('GRANT INSERT ON public.%I TO {APP_ROLE}', v_name); END LOOP; END $$;"
+)
 
 FOR_ROLE: Final = {
     APP_ROLE: "\n".join(
@@ -201,6 +210,8 @@ FOR_ROLE: Final = {
             f"GRANT USAGE ON SEQUENCE series_id TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO {APP_ROLE};",
             f"GRANT EXECUTE ON FUNCTION tenant_of_saga(uuid) TO {APP_ROLE};",
+            f"GRANT EXECUTE ON FUNCTION ensure_reading_partitions(timestamptz[]) TO {APP_ROLE};",
+            _INSERT_INTO_PARTITIONS,
         )
     ),
     SYSTEM_ROLE: "\n".join(
@@ -213,6 +224,14 @@ FOR_ROLE: Final = {
             ),
             *_grants(SYSTEM_ROLE, _SYSTEM_RIGHTS),
             f"GRANT SELECT ON SEQUENCE event_position TO {SYSTEM_ROLE};",
+            *(
+                f"GRANT EXECUTE ON FUNCTION {function} TO {SYSTEM_ROLE};"
+                for function in (
+                    "ensure_reading_partitions(timestamptz[])",
+                    "drop_reading_partition(text, timestamptz)",
+                    "reading_partition_overview()",
+                )
+            ),
         )
     ),
     PURGE_ROLE: "\n".join(
