@@ -28,7 +28,7 @@ from integration.fulfilling import FulfilmentHouse, now
 
 TABLES = (
     "event", "product", "stock_item", "stock_reservation", "customer_order", "order_line", "payment",
-    "refund_payment", "saga",
+    "refund_payment", "saga", "device",
 )  # fmt: skip
 
 
@@ -145,7 +145,14 @@ class TestTheTables:
     @pytest.mark.promise("E9")
     def test_are_all_those_that_hold_state(self) -> None:
         others = {"access_token", "idempotency_record", "message", "late_reply"}
-        readings = {"sensor_reading", "dirty_mark", "latest_reading", "rejected_reading"}
+        readings = {
+            "series",
+            "telemetry_setting",
+            "sensor_reading",
+            "dirty_mark",
+            "latest_reading",
+            "rejected_reading",
+        }
         assert set(TENANT_TABLES) - others - readings == set(TABLES)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -20,14 +20,20 @@ from adapters.django_orm.read_models import DjangoReadModels
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
 from application.access.access_desk import IssueToken
-from application.ports.read_models import DeletedItems, OrderFilter, ReadModels
-from application.ports.repositories import OrderRepository, ProductRepository, StockItemRepository
+from application.ports.read_models import DeletedItems, DeviceFilter, OrderFilter, ReadModels
+from application.ports.repositories import (
+    DeviceRepository,
+    OrderRepository,
+    ProductRepository,
+    StockItemRepository,
+)
 from application.ports.unit_of_work import UnitOfWork
-from builders import a_context, a_product, after_noon, an_order, stock_of
+from builders import a_context, a_device, a_product, after_noon, an_order, stock_of
 from domain.errors import Gone
 from domain.inventory.product import Product
 from domain.orders.order import Order
 from domain.retention import Deletion
+from domain.telemetry.device import Device
 from entrypoints.container import Container
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
@@ -50,12 +56,12 @@ EXEMPT = {
     "StrayReply": "the same about no saga that is known; no tenant's data",
     "Schedule": "when the service does its own work; no tenant's data",
     "RoleProcess": "which processes live; no tenant's data",
+    "Series": "hidden with its device, through which alone it is found; readings that are kept need it",
+    "TelemetrySetting": "what a tenant has settled, and two counters",
     "SensorReading": "what was measured; dropped by the month when its retention ends",
     "DirtyMark": "work for the rollups; removed by whoever does it",
     "LatestReading": "follows the readings",
     "RejectedReading": "what was sent and not stored; kept until it is replayed",
-    "Series": "hidden with its device, through which alone it is found; readings that are kept need it",
-    "TelemetrySetting": "what a tenant has settled, and two counters",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""
@@ -65,29 +71,41 @@ HISTORY = {"order_events", "listOrderEvents", "readOrderSaga", "readSaga"}
 ON_THE_BOOKS = {"payment", "order_payments", "listOrderPayments", "readPayment"}
 """Tells of money that was moved, whatever became of the order."""
 
-LOOK_UPS: dict[type, dict[str, Callable[[UnitOfWork, Product, Order], object]]] = {
-    OrderRepository: {"get": lambda uow, product, order: uow.orders.get(order.id)},
+
+class Things(NamedTuple):
+    """One of each kind, all deleted."""
+
+    product: Product
+    order: Order
+    device: Device
+
+
+LOOK_UPS: dict[type, dict[str, Callable[[UnitOfWork, Things], object]]] = {
+    OrderRepository: {"get": lambda uow, gone: uow.orders.get(gone.order.id)},
     ProductRepository: {
-        "get": lambda uow, product, order: uow.products.get(product.sku),
-        "ids_by_sku": lambda uow, product, order: uow.products.ids_by_sku([product.sku]),
+        "get": lambda uow, gone: uow.products.get(gone.product.sku),
+        "ids_by_sku": lambda uow, gone: uow.products.ids_by_sku([gone.product.sku]),
     },
     StockItemRepository: {
-        "get_for_update": lambda uow, product, order: uow.stock_items.get_for_update(product.sku),
-        "get_all_for_update": lambda uow, product, order: uow.stock_items.get_all_for_update(
-            [product.id], order_id=order.id
+        "get_for_update": lambda uow, gone: uow.stock_items.get_for_update(gone.product.sku),
+        "get_all_for_update": lambda uow, gone: uow.stock_items.get_all_for_update(
+            [gone.product.id], order_id=gone.order.id
         ),
     },
+    DeviceRepository: {"get": lambda uow, gone: uow.devices.get(gone.device.id)},
 }
 BY_NAME = {"latest_deleted", "get_with_deleted"}
 """Say in their names that they give what is deleted."""
 
-QUESTIONS: dict[str, Callable[[ReadModels, Product, Order], object]] = {
-    "order": lambda views, product, order: views.order(order.id),
-    "orders": lambda views, product, order: views.orders(OrderFilter()),
-    "product": lambda views, product, order: views.product(product.sku),
-    "products": lambda views, product, order: views.products(),
-    "stock": lambda views, product, order: views.stock(product.sku),
-    "message_lag": lambda views, product, order: views.message_lag(),
+QUESTIONS: dict[str, Callable[[ReadModels, Things], object]] = {
+    "order": lambda views, gone: views.order(gone.order.id),
+    "orders": lambda views, gone: views.orders(OrderFilter()),
+    "product": lambda views, gone: views.product(gone.product.sku),
+    "products": lambda views, gone: views.products(),
+    "stock": lambda views, gone: views.stock(gone.product.sku),
+    "device": lambda views, gone: views.device(gone.device.id),
+    "devices": lambda views, gone: views.devices(DeviceFilter()),
+    "message_lag": lambda views, gone: views.message_lag(),
 }
 
 
@@ -148,6 +166,22 @@ def order(tenant_id: UUID, product: Product) -> Order:
     return order
 
 
+@pytest.fixture
+def device(tenant_id: UUID) -> Device:
+    """A deleted device."""
+    device = a_device()
+    device.delete(Deletion(new_id(), "alice", "", after_noon(5)))
+    with DjangoUnitOfWork(a_context(tenant_id=tenant_id)) as uow:
+        uow.devices.save(device)
+    return device
+
+
+@pytest.fixture
+def gone(product: Product, order: Order, device: Device) -> Things:
+    """All of them."""
+    return Things(product, order, device)
+
+
 class TestEveryModel:
     def test_follows_the_policy_or_says_why_not(self) -> None:
         found = list(apps.get_app_config("store").get_models())
@@ -177,7 +211,7 @@ class TestEveryModel:
             assert [field.name for field in model._meta.get_fields() if field.is_relation] == []
 
     @pytest.mark.parametrize("model", SOFT_MODELS, ids=lambda model: model.__name__)
-    def test_counts_and_finds_live_rows_alone(self, model: type[Any], tenant_id: UUID, order: Order) -> None:
+    def test_counts_and_finds_live_rows_alone(self, model: type[Any], tenant_id: UUID, gone: Things) -> None:
         for manager in (model._default_manager, model._base_manager):
             rows = manager.using("system").filter(tenant_id=tenant_id)
             assert (rows.count(), rows.exists(), list(rows), rows.first()) == (0, False, [], None)
@@ -198,13 +232,12 @@ class TestEveryLookUp:
     )
     def test_finds_nothing(
         self,
-        look_up: Callable[[UnitOfWork, Product, Order], object],
+        look_up: Callable[[UnitOfWork, Things], object],
         tenant_id: UUID,
-        product: Product,
-        order: Order,
+        gone: Things,
     ) -> None:
         with DjangoUnitOfWork(a_context(tenant_id=tenant_id)) as uow:
-            assert shown(lambda: look_up(uow, product, order)) in {"", "{}"}
+            assert shown(lambda: look_up(uow, gone)) in {"", "{}"}
 
 
 class TestEveryReadModel:
@@ -212,12 +245,11 @@ class TestEveryReadModel:
         assert public_methods(ReadModels) - HISTORY - ON_THE_BOOKS == QUESTIONS.keys()
 
     @pytest.mark.parametrize("name", QUESTIONS)
-    def test_shows_nothing(self, name: str, tenant_id: UUID, product: Product, order: Order) -> None:
+    def test_shows_nothing(self, name: str, tenant_id: UUID, gone: Things) -> None:
         with DjangoReadModels(tenant_id) as views:
-            answer = shown(lambda: QUESTIONS[name](views, product, order))
-            assert str(product.id) not in answer
-            assert str(order.id) not in answer
-            assert views.orders(OrderFilter(deleted=DeletedItems.ONLY)).items[0].id == order.id
+            answer = shown(lambda: QUESTIONS[name](views, gone))
+            assert not [thing for thing in gone if str(thing.id) in answer]
+            assert views.orders(OrderFilter(deleted=DeletedItems.ONLY)).items[0].id == gone.order.id
 
 
 class TestEveryAddress:
@@ -240,13 +272,15 @@ class TestEveryAddress:
         ids=lambda operation: operation.id,
     )
     def test_shows_nothing_to_who_does_not_ask(
-        self, api: CheckedClient, operation: Operation, product: Product, order: Order
+        self, api: CheckedClient, operation: Operation, gone: Things
     ) -> None:
-        answer = api.get(
-            operation.path.format(sku=product.sku, order_id=order.id, customer_ref=order.customer_ref)
+        product, order, device = gone
+        path = operation.path.format(
+            sku=product.sku, order_id=order.id, customer_ref=order.customer_ref, device_id=device.id
         )
+        answer = api.get(path)
         if operation.is_list:
             assert answer.json == {"items": [], "next": None}
         else:
             assert (answer.status, answer.code) == (410, "gone")
-            assert answer.headers["ETag"] in {f'"{product.id}-2"', f'"{order.id}-3"'}
+            assert answer.headers["ETag"] in {f'"{product.id}-2"', f'"{order.id}-3"', f'"{device.id}-2"'}

@@ -14,13 +14,15 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from adapters.django_orm.migrations._access_0001 import TENANT_TABLES
 from adapters.django_orm.saga_repositories import DjangoLateReplies
+from adapters.django_orm.series_catalogue import DjangoSeriesCatalogue
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
-from builders import NOON, a_context, a_key, a_product, an_order, stock_of
+from builders import NOON, a_context, a_device, a_key, a_product, an_order, stock_of
 from domain.idempotency import Done
 from domain.inventory.product import Product
 from domain.orders.events import OrderPlaced
 from domain.orders.order import Order
+from domain.telemetry.reading import SeriesKey
 from unit.contracts.payment_repository_contract import a_refunded_payment
 from unit.contracts.saga_contract import a_reply, a_saga
 
@@ -54,10 +56,12 @@ class Shop:
             uow.products.save(self.product)
             uow.stock_items.save(self.stock)
             uow.orders.save(self.order)
+            uow.devices.save(a_device(name="pump-7"))
             uow.payments.save(a_refunded_payment(self.order.id))
             uow.sagas.save(a_saga(self.order.id))
             uow.settle(Done("placed"))
         DjangoLateReplies().keep(tenant_id, a_reply(None))
+        DjangoSeriesCatalogue().add(tenant_id, [SeriesKey.of("pump-7", "temperature")])
         with connections["owner"].cursor() as cursor:
             cursor.execute(READINGS, {"tenant": tenant_id, "series": tenant_id.int % 2**62, "id": tenant_id})
 

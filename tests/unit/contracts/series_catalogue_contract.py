@@ -10,12 +10,13 @@ import pytest
 from adapters.system_clock import new_id
 from application.ports.access import AccessAdministration
 from application.ports.readings import SeriesCatalogue, SeriesFound
+from application.ports.unit_of_work import UnitOfWork
 from builders import a_device, after_noon
 from domain.retention import Deletion
 from domain.telemetry.device import Device
 from domain.telemetry.reading import LABEL_LENGTH_MAX, METRIC_LENGTH_MAX, RejectReason, SeriesKey
-from unit.contracts.binding import Store, StoreBinding
-from unit.contracts.threads import Threads
+from unit.contracts.binding import Store, StoreBinding, flushed
+from unit.contracts.threads import HeldTransaction, Threads
 
 UNKNOWN = SeriesFound(None, RejectReason.UNKNOWN_DEVICE)
 DELETED = SeriesFound(None, RejectReason.DEVICE_DELETED)
@@ -144,6 +145,30 @@ class SeriesCatalogueContract(StoreBinding):
         for each in (catalogue, other_process):
             (anew, _) = each.find(tenant_id, keys)
             assert anew.series_id not in {first.series_id, stays.series_id, None}
+
+    @pytest.mark.promise("D1", "W7")
+    def test_sees_a_deletion_elsewhere_from_its_commit_on(
+        self,
+        catalogue: SeriesCatalogue,
+        store: Store,
+        tenant_id: UUID,
+        device: Device,
+        hold_open: Callable[..., HeldTransaction],
+    ) -> None:
+        key = SeriesKey.of("pump-7", "temperature")
+        catalogue.add(tenant_id, [key])
+        (there,) = catalogue.find(tenant_id, [key])
+
+        def delete(uow: UnitOfWork) -> None:
+            doomed = uow.devices.get(device.id)
+            doomed.delete(a_deletion())
+            flushed(uow, doomed)
+
+        for ends, expected in ((HeldTransaction.roll_back, there), (HeldTransaction.commit, DELETED)):
+            elsewhere = hold_open(store.transaction(), delete)
+            assert catalogue.find(tenant_id, [key]) == [there]
+            ends(elsewhere)
+            assert catalogue.find(tenant_id, [key]) == [expected]
 
     def test_counts_live_devices_and_every_series(
         self, catalogue: SeriesCatalogue, store: Store, tenant_id: UUID, device: Device

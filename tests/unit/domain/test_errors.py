@@ -47,8 +47,8 @@ CODES = """
     saga.saga.SagaNotWaiting saga-not-waiting
     saga.saga.StepNotParked step-not-parked
     saga.saga.StepNotSkippable step-not-skippable
-    telemetry.batch.BatchRefused batch-refused
     telemetry.device.DeviceNameTaken device-name-taken
+    telemetry.batch.BatchRefused batch-refused
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
