@@ -39,7 +39,11 @@ from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
 from application.telemetry.delete_device import DeleteDeviceHandler
 from application.telemetry.describe_device import DescribeDeviceHandler
+from application.telemetry.drop_partitions import DropPartitionsHandler
+from application.telemetry.ensure_partitions import EnsurePartitionsHandler
+from application.telemetry.ingest_readings import IngestReadingsHandler
 from application.telemetry.register_device import RegisterDeviceHandler
+from application.telemetry.resolve_series import ResolveSeries
 from application.telemetry.restore_device import RestoreDeviceHandler
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from domain.payments.refund import REFUND_SAGA
@@ -86,6 +90,32 @@ class Container(Ports):
     )
     restore_product = providers.Singleton(
         RestoreProductHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    register_device = providers.Singleton(
+        RegisterDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    describe_device = providers.Singleton(
+        DescribeDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    delete_device = providers.Singleton(
+        DeleteDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    restore_device = providers.Singleton(
+        RestoreDeviceHandler,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
         back_off=Ports.back_off,
@@ -172,31 +202,29 @@ class Container(Ports):
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
     )
-    register_device = providers.Singleton(
-        RegisterDeviceHandler,
+    resolve_series = providers.Singleton(
+        ResolveSeries,
+        catalogue=Ports.series_catalogue,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
         new_id=Ports.new_id,
         back_off=Ports.back_off,
     )
-    describe_device = providers.Singleton(
-        DescribeDeviceHandler,
+    ingest_readings = providers.Singleton(
+        IngestReadingsHandler,
+        operations=Ports.column_operations,
+        series=resolve_series,
+        partitions=Ports.partition_keeper,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
         back_off=Ports.back_off,
+        retention=Ports.settings.provided.raw_retention,
     )
-    delete_device = providers.Singleton(
-        DeleteDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        new_id=Ports.new_id,
-        back_off=Ports.back_off,
+    ensure_partitions = providers.Factory(
+        EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now
     )
-    restore_device = providers.Singleton(
-        RestoreDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        back_off=Ports.back_off,
+    drop_partitions = providers.Factory(
+        DropPartitionsHandler, partitions=Ports.reading_partitions, now=Ports.now, back_off=Ports.back_off
     )
     purge_deleted = providers.Singleton(PurgeDeletedHandler, open_purge=Ports.purge.provider, now=Ports.now)
     authenticate = providers.Singleton(AuthenticateHandler, tokens=Ports.access_tokens)

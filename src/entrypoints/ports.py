@@ -255,6 +255,29 @@ class Ports(containers.DeclarativeContainer):
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
     )
+    reading_decoder = providers.Singleton(_named("adapters.reading_formats.decoder.BodyDecoder"))
+    column_operations = providers.Singleton(
+        _named("adapters.reading_formats.operations.NumpyColumnOperations")
+    )
+    partitions_in_memory: providers.Singleton[Any] = providers.Singleton(
+        _named("adapters.memory.partitions.InMemoryPartitions"), database=memory
+    )
+    partition_keeper = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.partitions.DjangoPartitionKeeper")),
+        memory=partitions_in_memory,
+    )
+    # The scheduler's, in the role that it has a connection for.
+    partitions_ahead = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.partitions.system_partition_keeper")),
+        memory=partitions_in_memory,
+    )
+    reading_partitions = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.partitions.DjangoReadingPartitions")),
+        memory=partitions_in_memory,
+    )
     purge = providers.Selector(
         settings.provided.persistence,
         django=providers.Factory(_named("adapters.django_orm.purge.DjangoPurge")),
@@ -353,6 +376,7 @@ class Ports(containers.DeclarativeContainer):
             providers.Factory(_named("adapters.django_orm.role_check.RoleReadiness")),
             providers.Factory(_named("adapters.django_orm.readiness.SchemaReadiness")),
             providers.Factory(_named("adapters.django_orm.readiness.OwnerReadiness")),
+            providers.Factory(_named("adapters.django_orm.partitions.PartitionReadiness"), now=now),
             providers.Factory(
                 _named("adapters.django_orm.connection_budget.ConnectionBudget"),
                 web_workers=settings.provided.web_workers,

@@ -8,11 +8,13 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parseaddr
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from application.ports.rate_limit import RateLimits
+from domain.telemetry.retention import RawRetention
 
 WEB_WORKERS_MAX: Final = 64
 WEB_THREADS_MAX: Final = 64
@@ -24,6 +26,7 @@ RATE_WINDOW_S_DEFAULT: Final = 60
 RATE_WINDOW_S_MAX: Final = 86_400
 KEEP_DELETED_DAYS_DEFAULT: Final = 90
 KEEP_DELETED_DAYS_MAX: Final = 36_500
+RAW_RETENTION_DAYS_MAX: Final = 36_500
 PURGE_EVERY_S_DEFAULT: Final = 3_600
 PURGE_EVERY_S_MAX: Final = 86_400
 SMTP_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -84,6 +87,8 @@ class Settings:
     """How long a deleted order can be restored, before a purge may remove what it says of persons."""
     purge_every_s: int = PURGE_EVERY_S_DEFAULT
     """Pause between two purges of the scheduler."""
+    raw_retention_days: int | None = None
+    """How long readings are kept; None: for good."""
     smtp_host: str = ""
     """Empty: no e-mail is sent."""
     smtp_port: int = SMTP_PORTS["starttls"]
@@ -116,6 +121,12 @@ class Settings:
         return RateLimits(
             owner=self.rate_limit_token, tenant=self.rate_limit_tenant, window_s=self.rate_window_s
         )
+
+    @property
+    def raw_retention(self) -> RawRetention:
+        """Which readings are too old."""
+        days = self.raw_retention_days
+        return RawRetention(None if days is None else timedelta(days=days))
 
     @property
     def broker(self) -> Literal["redis", "rabbitmq", "none"]:
@@ -189,6 +200,9 @@ class Settings:
                 "HOLDWATER_KEEP_DELETED_DAYS",
                 default=KEEP_DELETED_DAYS_DEFAULT,
                 maximum=KEEP_DELETED_DAYS_MAX,
+            ),
+            raw_retention_days=_count_or_none(
+                env, "HOLDWATER_RAW_RETENTION_DAYS", maximum=RAW_RETENTION_DAYS_MAX
             ),
             purge_every_s=_count(
                 env, "HOLDWATER_PURGE_EVERY_S", default=PURGE_EVERY_S_DEFAULT, maximum=PURGE_EVERY_S_MAX
@@ -337,6 +351,11 @@ def _count(env: Mapping[str, str], name: str, *, default: int, maximum: int) -> 
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= maximum:
         raise SettingInvalid(f"{name}={text!r}: set it to a whole number from 1 to {maximum}")
     return int(text)
+
+
+def _count_or_none(env: Mapping[str, str], name: str, *, maximum: int) -> int | None:
+    """None if it is not set, or empty."""
+    return _count(env, name, default=maximum, maximum=maximum) if env.get(name) else None
 
 
 def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -8,11 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import django.db
 from django.db import DEFAULT_DB_ALIAS
 
 from adapters.django_orm.tenant_session import SYSTEM_ALIAS, query_of_nobody
+from application.ports.clock import Clock
 from application.ports.partitions import DropOutcome, PartitionView
-from domain.telemetry.partitions import NotMade
+from application.ports.readiness import CheckResult
+from domain.errors import DomainError
+from domain.telemetry.partitions import NotMade, months_ahead
 from domain.telemetry.reading import microseconds, moment
 
 KNOWN_FOR_S: Final = 30
@@ -37,7 +41,8 @@ _WHY_NOT: Final = {
 class KnownMonths:
     """Months that had a partition a moment ago; shared by the threads of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known_for_s: float = KNOWN_FOR_S) -> None:
+        self._known_for_s = known_for_s
         self._lock = threading.Lock()
         self._until: dict[int, float] = {}
 
@@ -49,7 +54,7 @@ class KnownMonths:
 
     def remember(self, months: Collection[int]) -> None:
         """They have one now."""
-        until = time.monotonic() + KNOWN_FOR_S
+        until = time.monotonic() + self._known_for_s
         with self._lock:
             if len(self._until) + len(months) > KNOWN_MAX:
                 self._until.clear()
@@ -82,6 +87,38 @@ class DjangoPartitionKeeper:
         return {
             month: _WHY_NOT[outcome].value for month, outcome in outcomes.items() if outcome not in _THERE
         }
+
+
+def system_partition_keeper() -> DjangoPartitionKeeper:
+    """In the role of the scheduler and of the command line; it remembers nothing, for it comes once an hour."""
+    return DjangoPartitionKeeper(SYSTEM_ALIAS, KnownMonths(known_for_s=0))
+
+
+class PartitionReadiness:
+    """ReadinessCheck: the present month and the next have their partitions; batches make them if need be."""
+
+    name = "partitions"
+
+    def __init__(self, *, now: Clock) -> None:
+        self._now = now
+
+    def __call__(self) -> CheckResult:
+        """See the port."""
+        try:
+            rows = query_of_nobody("SELECT starts_at, ends_at FROM reading_partitions()")
+        except (DomainError, django.db.Error, RuntimeError) as error:
+            return CheckResult(self.name, required=False, problem=str(error).partition("\n")[0])
+        missing = [
+            f"{month:%Y-%m}"
+            for month in months_ahead(self._now())[:2]
+            if not any(starts <= month < ends for starts, ends in rows)
+        ]
+        problem = (
+            f"{' and '.join(missing)} has none; run holdwater partitions ensure, and see that a scheduler runs"
+            if missing
+            else None
+        )
+        return CheckResult(self.name, required=False, problem=problem)
 
 
 class DjangoReadingPartitions:

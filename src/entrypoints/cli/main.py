@@ -54,6 +54,11 @@ SUB_COMMANDS: Final = (
         "Bring the database's schema to what this version expects.",
     ),
     SubCommand("doctor", "entrypoints.cli.database:doctor", "Check every dependency and setting."),
+    SubCommand(
+        "partitions",
+        "entrypoints.cli.partitions:partitions",
+        "Partitions of readings: what there is, and what may go.",
+    ),
     SubCommand("purge", "entrypoints.cli.purge:purge", "Redact orders that were deleted long ago."),
     SubCommand(
         "audit",

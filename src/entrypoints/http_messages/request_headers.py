@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.message import Message
 from typing import Final
@@ -85,11 +86,21 @@ def require_json_content(content_type: str, content_encoding: str) -> None:
     message["Content-Type"] = content_type
     parameters = dict(message.get_params(failobj=[])[1:])
     charset = str(parameters.pop("charset", "utf-8")).lower()
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != JSON or charset not in {"utf-8", "utf8"}:
+    if media_type_of(content_type) != JSON or charset not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType(content_type=content_type)
     if content_encoding.strip().lower() not in {"", "identity"}:
         raise UnsupportedMediaType(content_type=f"{content_type}, encoded as {content_encoding}")
+
+
+def media_type_of(content_type: str) -> str:
+    """The media type alone, in small letters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def require_content(content_type: str, media_types: Collection[str]) -> None:
+    """Raises UnsupportedMediaType unless the header names one of these."""
+    if media_type_of(content_type) not in media_types:
+        raise UnsupportedMediaType(content_type=content_type, expected=", ".join(media_types))
 
 
 @functools.lru_cache(maxsize=256)

@@ -36,6 +36,7 @@ from entrypoints.http_messages.request_errors import (
 from entrypoints.http_messages.request_headers import (
     JSON,
     parse_idempotency_key,
+    require_content,
     require_json_accepted,
     require_json_content,
 )
@@ -61,6 +62,7 @@ class ApiView(APIView):
     """The command's fields that the body gave."""
     expected_version: Any
     context: CommandContext
+    _key: str | None
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """DRF's request, with authentication alone."""
@@ -84,7 +86,7 @@ class ApiView(APIView):
         operation, meta = self.operation, http.META
         require_json_accepted(meta.get("HTTP_ACCEPT", ""))
         self.query = parse_query(meta.get("QUERY_STRING", ""), operation.query)
-        key = self._idempotency_key(meta)
+        self._key = self._idempotency_key(meta)
         if operation.needs_version:
             if "HTTP_IF_MATCH" not in meta:
                 raise PreconditionRequired()
@@ -94,11 +96,20 @@ class ApiView(APIView):
             require_json_content(meta.get("CONTENT_TYPE", ""), meta.get("HTTP_CONTENT_ENCODING", ""))
             http.body_is_read = True  # type: ignore[attr-defined]  # the middleware drops bodies that nobody reads
             self.fields, canonical = operation.body.decode(read_body(meta))
+        elif operation.media_types:
+            require_content(meta.get("CONTENT_TYPE", ""), operation.media_types)
+            http.body_is_read = True  # type: ignore[attr-defined]  # by the view, which holds it while it works
         elif operation.takes_key and has_body(meta):
             # A key names the whole request (H3), so nothing of it may go unread.
             raise InvalidInput(field="body", problem="must be empty: this operation takes none")
+        self.context = self.context_for(canonical)
+
+    def context_for(self, canonical: bytes) -> CommandContext:
+        """The call's context; its key names a request with this body."""
+        http: HttpRequest = self.request._request
         ids = http.ids  # type: ignore[attr-defined]  # set by the middleware
-        self.context = CommandContext(
+        key = self._key
+        return CommandContext(
             tenant_id=self.principal.tenant_id,
             actor=self.principal.owner,
             correlation_id=ids.request_id,

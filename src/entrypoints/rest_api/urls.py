@@ -19,6 +19,7 @@ from entrypoints.rest_api import (
     payment_callbacks,
     payments,
     products,
+    readings,
     sagas,
 )
 from entrypoints.rest_api.answers import failed, refused
@@ -58,6 +59,7 @@ urlpatterns: Final = [
     path("v1/devices", devices.Devices.as_view()),
     path("v1/devices/<str:device_id>", devices.OneDevice.as_view()),
     path("v1/devices/<str:device_id>/restore", devices.DeviceRestoration.as_view()),
+    path("v1/readings", readings.Readings.as_view()),
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),

@@ -18,6 +18,10 @@ PURGE_LEASE: Final = timedelta(minutes=1)
 FORGET_EVERY: Final = timedelta(minutes=10)
 FORGET_LEASE: Final = timedelta(minutes=1)
 
+PARTITIONS_EVERY: Final = timedelta(hours=1)
+PARTITIONS_LEASE: Final = timedelta(minutes=2)
+"""Longer than a dozen partitions that are each in use to the last try."""
+
 
 def jobs_of(container: Container) -> dict[str, Job]:
     """Each job by its name, which is its row's key in the database."""
@@ -32,7 +36,21 @@ def jobs_of(container: Container) -> dict[str, Job]:
         heartbeats.forget(LOST_SHOWN_FOR)
         return False
 
+    def ensure_partitions() -> bool:
+        container.ensure_partitions().handle()
+        return False
+
+    def drop_partitions() -> bool:
+        """Of readings that have run out (G6); a job of its own, so that its locks hold up no other."""
+        return not container.drop_partitions().handle(settings.raw_retention).is_complete
+
     return {
+        "ensure-partitions": Job(
+            plan=Plan(every=PARTITIONS_EVERY, lease=PARTITIONS_LEASE), run=ensure_partitions
+        ),
+        "drop-partitions": Job(
+            plan=Plan(every=PARTITIONS_EVERY, lease=PARTITIONS_LEASE), run=drop_partitions
+        ),
         "purge": Job(
             plan=Plan(every=timedelta(seconds=settings.purge_every_s), lease=PURGE_LEASE), run=purge
         ),

@@ -159,7 +159,7 @@ class TestTheTables:
             cursor.execute(
                 "SELECT c.relname, c.relrowsecurity FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
                 " WHERE c.relkind IN ('r', 'p') AND a.attname = 'tenant_id'"
-                # Nobody but the owner reads a partition by itself: tests/integration/database/test_partitions.py.
+                # Nobody but the owner reads a partition by itself: tests/integration/partitions/test_making.py.
                 " AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
             )
             assert dict(cursor.fetchall()) == dict.fromkeys(TENANT_TABLES, True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import psycopg2
 import pytest
@@ -21,12 +19,16 @@ from application.ports.readings import PartitionKeeper
 from application.ports.unit_of_work import TransactionConflict
 from domain.telemetry.partitions import NotMade
 from domain.telemetry.reading import microseconds
+from integration.partitions.writing import (
+    FEBRUARY,
+    JANUARY,
+    LEAF,
+    asked,
+    copy_rows,
+    ensure,
+    insert_through_parent,
+)
 from unit.contracts.partitions_contract import PartitionKeeperContract
-
-JANUARY = datetime(2020, 1, 1, tzinfo=UTC)
-FEBRUARY = datetime(2020, 2, 1, tzinfo=UTC)
-LEAF = "sensor_reading_2020_01"
-ROW = "{tenant}\t{series}\t2020-01-02T00:00:00Z\t1.5\n"
 
 
 class TestKeeper(PartitionKeeperContract):
@@ -43,24 +45,6 @@ class TestKeeper(PartitionKeeperContract):
         return connections.close_all
 
 
-def ensure(*months: datetime) -> dict[int, str]:
-    return dict(DjangoPartitionKeeper(known=KnownMonths()).ensure(list(map(microseconds, months))))
-
-
-def asked(connection: Connection, sql: str, *params: object) -> list[tuple[object, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()
-
-
-def copy_row(connection: Connection, series: int, tenant: UUID, table: str = LEAF) -> None:
-    with connection.cursor() as cursor:
-        cursor.copy_expert(
-            f"COPY {table} (tenant_id, series_id, ts, value) FROM STDIN",
-            io.StringIO(ROW.format(tenant=tenant, series=series)),
-        )
-
-
 @pytest.mark.promise("G6")
 class TestAPartition:
     def test_holds_its_month_of_utc_whatever_the_sessions_zone(
@@ -75,7 +59,7 @@ class TestAPartition:
         self, owner: Connection, app_role: Connection, partitions_urls: DatabaseUrls
     ) -> None:
         ensure(JANUARY)
-        copy_row(app_role, 1, new_id())
+        copy_rows(app_role, LEAF, [(1, JANUARY)], new_id())
         for sql in (
             "SELECT value FROM {0}",
             "SELECT count(*) FROM {0}",
@@ -137,16 +121,16 @@ class TestMaking:
             closing(psycopg2.connect(partitions_urls.app_url)) as into_leaf,
             closing(psycopg2.connect(partitions_urls.app_url)) as maker,
         ):
-            insert_through_parent(through_parent, 1, tenant)
-            copy_row(into_leaf, 2, tenant)
+            insert_through_parent(through_parent, 1, JANUARY, tenant)
+            copy_rows(into_leaf, LEAF, [(2, JANUARY)], tenant)
             made = asked(maker, "SELECT outcome FROM ensure_reading_partitions(ARRAY[%s])", FEBRUARY)
             assert made == [("made",)]
             # Not committed yet: what making holds is held now.
             with app_role.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '1ms'")
-            copy_row(app_role, 3, tenant)
-            insert_through_parent(app_role, 4, tenant)
-            assert asked(app_role, "SELECT count(*) FROM sensor_reading") == [(0,)]
+            copy_rows(app_role, LEAF, [(3, JANUARY)], tenant)
+            insert_through_parent(app_role, 4, JANUARY, tenant)
+            assert asked(app_role, "SELECT count(*) FROM sensor_reading") == [(2,)]
             for each in (maker, through_parent, into_leaf):
                 each.commit()
         assert asked(owner, "SELECT count(*) FROM sensor_reading") == [(4,)]
@@ -159,14 +143,3 @@ class TestMaking:
             with pytest.raises(TransactionConflict):
                 ensure(JANUARY)
         assert ensure(JANUARY) == {}
-
-
-def insert_through_parent(connection: Connection, series: int, tenant: UUID) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.tenant', %s, false)", (str(tenant),))
-        cursor.execute(
-            "INSERT INTO sensor_reading (tenant_id, series_id, ts, value) VALUES (%s, %s, %s, 1.5)",
-            (str(tenant), series, JANUARY),
-        )
-        if connection.autocommit:
-            cursor.execute("SELECT set_config('app.tenant', '', false)")

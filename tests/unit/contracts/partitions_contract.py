@@ -1,12 +1,14 @@
-"""The contract of partitions: what is made, what is refused by name, and that neither is done twice."""
+"""The contract of partitions: what is made, what is refused by name, and what goes when."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import pytest
 
+from application.ports.partitions import DropOutcome, ReadingPartitions
 from application.ports.readings import PartitionKeeper
 from domain.telemetry.partitions import (
     MONTHS_AHEAD,
@@ -92,3 +94,93 @@ def years_ago(count: int, *, years: int = 5) -> list[int]:
     """So many months in a row, oldest first, the last one so many years ago."""
     last = month_after(month_of(now()), -12 * years)
     return [microseconds(month_after(last, -n)) for n in reversed(range(count))]
+
+
+class AddReading(Protocol):
+    """Stores a reading of that time."""
+
+    def __call__(self, at: datetime, *, marked: bool) -> None: ...
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NEXT = datetime(2020, 2, 1, tzinfo=UTC)
+
+
+class ReadingPartitionsContract:
+    """Over partitions that the suite has for itself: none at the start of a test."""
+
+    @pytest.fixture
+    def keeper(self) -> PartitionKeeper:
+        """Of the process that drops."""
+        raise NotImplementedError("the binding must override keeper")
+
+    @pytest.fixture
+    def partitions(self) -> ReadingPartitions:
+        raise NotImplementedError("the binding must override partitions")
+
+    @pytest.fixture
+    def add_reading(self) -> AddReading:
+        raise NotImplementedError("the binding must override add_reading")
+
+    @pytest.fixture
+    def count(self) -> Callable[[], int]:
+        """How many readings are stored."""
+        raise NotImplementedError("the binding must override count")
+
+    def test_are_listed_oldest_first_with_what_keeps_them(
+        self, keeper: PartitionKeeper, partitions: ReadingPartitions, add_reading: AddReading
+    ) -> None:
+        keeper.ensure([microseconds(NEXT), microseconds(LONG_AGO)])
+        add_reading(LONG_AGO + timedelta(days=30, hours=23), marked=True)
+        add_reading(NEXT, marked=False)
+        first, second = partitions.list()
+        assert (first.starts_at, first.ends_at, first.marks) == (LONG_AGO, NEXT, 1)
+        assert (second.starts_at, second.ends_at, second.marks) == (NEXT, month_after(NEXT), 0)
+        assert first.bytes > 0
+
+    @pytest.mark.promise("G6")
+    def test_go_with_their_readings_and_no_others_and_come_again(
+        self,
+        keeper: PartitionKeeper,
+        partitions: ReadingPartitions,
+        add_reading: AddReading,
+        count: Callable[[], int],
+    ) -> None:
+        months = [microseconds(LONG_AGO), microseconds(NEXT)]
+        keeper.ensure(months)
+        add_reading(NEXT - timedelta(seconds=1), marked=False)
+        add_reading(NEXT, marked=False)
+        name = partitions.list()[0].name
+        assert partitions.drop(name, ends_by=NEXT) is DropOutcome.DROPPED
+        assert partitions.drop(name, ends_by=NEXT) is DropOutcome.ABSENT
+        assert [each.starts_at for each in partitions.list()] == [NEXT]
+        assert count() == 1
+        keeper.ensure(months)
+        assert len(partitions.list()) == 2
+        assert count() == 1
+
+    @pytest.mark.promise("G6")
+    def test_stay_while_a_mark_lies_in_them(
+        self,
+        keeper: PartitionKeeper,
+        partitions: ReadingPartitions,
+        add_reading: AddReading,
+        count: Callable[[], int],
+    ) -> None:
+        keeper.ensure([microseconds(LONG_AGO)])
+        add_reading(NEXT - timedelta(seconds=1), marked=True)
+        (partition,) = partitions.list()
+        assert partitions.drop(partition.name, ends_by=NEXT) is DropOutcome.MARKED
+        assert count() == 1
+
+    @pytest.mark.promise("G6")
+    def test_stay_while_some_of_their_time_may_be_needed(
+        self, keeper: PartitionKeeper, partitions: ReadingPartitions
+    ) -> None:
+        at = now()
+        keeper.ensure([microseconds(LONG_AGO), microseconds(month_of(at))])
+        past, present = partitions.list()
+        early = NEXT - timedelta(microseconds=1)
+        assert partitions.drop(past.name, ends_by=early) is DropOutcome.KEPT
+        assert partitions.drop(present.name, ends_by=month_after(at, 24)) is DropOutcome.KEPT
+        assert list(partitions.list()) == [past, present]
