@@ -48,6 +48,7 @@ CODES = """
     saga.saga.StepNotParked step-not-parked
     saga.saga.StepNotSkippable step-not-skippable
     telemetry.device.DeviceNameTaken device-name-taken
+    telemetry.rejects.RejectReplayed reject-replayed
     telemetry.batch.BatchRefused batch-refused
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good

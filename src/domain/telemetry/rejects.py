@@ -1,0 +1,12 @@
+"""What becomes of a reading that was not stored."""
+
+from __future__ import annotations
+
+from domain.errors import Conflict
+
+
+class RejectReplayed(Conflict):
+    """The reject {id} was replayed at {replayed_at}; whatever was refused then is a reject of its own."""
+
+    # Not kept under a request's key: the refusal undoes its whole transaction.
+    final = False
