@@ -39,6 +39,8 @@ from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
 from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
+from application.telemetry.ingest_readings import IngestReadingsHandler
+from application.telemetry.resolve_series import ResolveSeries
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from domain.payments.refund import REFUND_SAGA
 from entrypoints.ports import Ports
@@ -169,6 +171,24 @@ class Container(Ports):
     )
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
+    )
+    resolve_series = providers.Singleton(
+        ResolveSeries,
+        catalogue=Ports.series_catalogue,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    ingest_readings = providers.Singleton(
+        IngestReadingsHandler,
+        operations=Ports.column_operations,
+        series=resolve_series,
+        partitions=Ports.partition_keeper,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+        retention=Ports.settings.provided.raw_retention,
     )
     ensure_partitions = providers.Factory(
         EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now

@@ -255,6 +255,10 @@ class Ports(containers.DeclarativeContainer):
     drain_key = providers.Singleton(
         DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
     )
+    reading_decoder = providers.Singleton(_named("adapters.reading_formats.decoder.BodyDecoder"))
+    column_operations = providers.Singleton(
+        _named("adapters.reading_formats.operations.NumpyColumnOperations")
+    )
     partitions_in_memory: providers.Singleton[Any] = providers.Singleton(
         _named("adapters.memory.partitions.InMemoryPartitions"), database=memory
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from entrypoints.http_messages.ingest_operations import INGEST_OPERATIONS
 from entrypoints.http_messages.ops_operations import OPS_OPERATIONS
 from entrypoints.http_messages.order_operations import ORDER_OPERATIONS
 from entrypoints.http_messages.payment_operations import PAYMENT_OPERATIONS
@@ -18,5 +19,6 @@ OPERATIONS: Final = (
     *ORDER_OPERATIONS,
     *PAYMENT_OPERATIONS,
     *SAGA_OPERATIONS,
+    *INGEST_OPERATIONS,
     *OPS_OPERATIONS,
 )

@@ -10,7 +10,17 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
-from entrypoints.rest_api import metrics, operators, ops, orders, payment_callbacks, payments, products, sagas
+from entrypoints.rest_api import (
+    metrics,
+    operators,
+    ops,
+    orders,
+    payment_callbacks,
+    payments,
+    products,
+    readings,
+    sagas,
+)
 from entrypoints.rest_api.answers import failed, refused
 
 _log: Final = logging.getLogger("holdwater.api")
@@ -45,6 +55,7 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/stock", products.ProductStock.as_view()),
     path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
+    path("v1/readings", readings.Readings.as_view()),
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),
