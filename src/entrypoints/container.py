@@ -40,6 +40,7 @@ from application.sagas.steps import SagaSteps
 from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from application.telemetry.ingest_readings import IngestReadingsHandler
+from application.telemetry.replay_reject import ReplayRejectHandler
 from application.telemetry.resolve_series import ResolveSeries
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from domain.payments.refund import REFUND_SAGA
@@ -189,6 +190,12 @@ class Container(Ports):
         now=Ports.now,
         back_off=Ports.back_off,
         retention=Ports.settings.provided.raw_retention,
+    )
+    replay_reject = providers.Singleton(
+        ReplayRejectHandler,
+        rejects=Ports.reject_views,
+        decoder=Ports.reading_decoder,
+        ingest=ingest_readings,
     )
     ensure_partitions = providers.Factory(
         EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now

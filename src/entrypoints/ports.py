@@ -288,6 +288,16 @@ class Ports(containers.DeclarativeContainer):
         django=providers.Factory(_named("adapters.django_orm.read_models.DjangoReadModels")),
         memory=providers.Factory(_named("adapters.memory.read_models.InMemoryReadModels"), database=memory),
     )
+    reading_views = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.reading_views.DjangoReadingViews")),
+        memory=providers.Singleton(_named("adapters.memory.reading_views.InMemoryReadingViews"), memory),
+    )
+    reject_views = providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named("adapters.django_orm.reject_views.DjangoRejectViews")),
+        memory=providers.Singleton(_named("adapters.memory.reject_views.InMemoryRejectViews"), memory),
+    )
     # One in a process, which remembers what it found.
     series_catalogue = providers.Selector(
         settings.provided.persistence,

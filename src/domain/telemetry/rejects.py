@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import Conflict
+from domain.errors import Conflict, RuleViolation
 
 
 class RejectReplayed(Conflict):
@@ -10,3 +10,7 @@ class RejectReplayed(Conflict):
 
     # Not kept under a request's key: the refusal undoes its whole transaction.
     final = False
+
+
+class RejectUnreadable(RuleViolation):
+    """What was kept of the reject {id} can't be read: {problem}; send the reading anew."""
