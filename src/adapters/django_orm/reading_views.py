@@ -8,7 +8,7 @@ to where the first of them may have more (docs/decisions/0031-reading-readings.m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -68,7 +68,7 @@ ORDER BY r.ts, w.series_id
 class _Series(NamedTuple):
     id: int
     metric: str
-    labels: Mapping[str, str]
+    labels: dict[str, str]
 
 
 class DjangoReadingViews:

@@ -11,6 +11,7 @@ from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
 from entrypoints.rest_api import (
+    devices,
     metrics,
     operators,
     ops,
@@ -60,6 +61,9 @@ urlpatterns: Final = [
     path("v1/readings/latest", readings.LatestReadings.as_view()),
     path("v1/rejects", rejects.Rejects.as_view()),
     path("v1/rejects/<str:reject_id>/replay", rejects.RejectReplay.as_view()),
+    path("v1/devices", devices.Devices.as_view()),
+    path("v1/devices/<str:device_id>", devices.OneDevice.as_view()),
+    path("v1/devices/<str:device_id>/restore", devices.DeviceRestoration.as_view()),
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),
