@@ -43,6 +43,7 @@ from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from application.telemetry.ingest_readings import IngestReadingsHandler
 from application.telemetry.register_device import RegisterDeviceHandler
+from application.telemetry.replay_reject import ReplayRejectHandler
 from application.telemetry.resolve_series import ResolveSeries
 from application.telemetry.restore_device import RestoreDeviceHandler
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
@@ -219,6 +220,12 @@ class Container(Ports):
         now=Ports.now,
         back_off=Ports.back_off,
         retention=Ports.settings.provided.raw_retention,
+    )
+    replay_reject = providers.Singleton(
+        ReplayRejectHandler,
+        rejects=Ports.reject_views,
+        decoder=Ports.reading_decoder,
+        ingest=ingest_readings,
     )
     ensure_partitions = providers.Factory(
         EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now

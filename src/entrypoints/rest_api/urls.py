@@ -20,6 +20,7 @@ from entrypoints.rest_api import (
     payments,
     products,
     readings,
+    rejects,
     sagas,
 )
 from entrypoints.rest_api.answers import failed, refused
@@ -56,10 +57,13 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/stock", products.ProductStock.as_view()),
     path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
+    path("v1/readings", readings.Readings.as_view()),
+    path("v1/readings/latest", readings.LatestReadings.as_view()),
+    path("v1/rejects", rejects.Rejects.as_view()),
+    path("v1/rejects/<str:reject_id>/replay", rejects.RejectReplay.as_view()),
     path("v1/devices", devices.Devices.as_view()),
     path("v1/devices/<str:device_id>", devices.OneDevice.as_view()),
     path("v1/devices/<str:device_id>/restore", devices.DeviceRestoration.as_view()),
-    path("v1/readings", readings.Readings.as_view()),
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),
