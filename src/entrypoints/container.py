@@ -94,32 +94,6 @@ class Container(Ports):
         now=Ports.now,
         back_off=Ports.back_off,
     )
-    register_device = providers.Singleton(
-        RegisterDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        new_id=Ports.new_id,
-        back_off=Ports.back_off,
-    )
-    describe_device = providers.Singleton(
-        DescribeDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        back_off=Ports.back_off,
-    )
-    delete_device = providers.Singleton(
-        DeleteDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        new_id=Ports.new_id,
-        back_off=Ports.back_off,
-    )
-    restore_device = providers.Singleton(
-        RestoreDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        back_off=Ports.back_off,
-    )
     receive_stock = providers.Singleton(
         ReceiveStockHandler,
         open_unit_of_work=Ports.unit_of_work.provider,
@@ -201,6 +175,32 @@ class Container(Ports):
     )
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
+    )
+    register_device = providers.Singleton(
+        RegisterDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    describe_device = providers.Singleton(
+        DescribeDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    delete_device = providers.Singleton(
+        DeleteDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    restore_device = providers.Singleton(
+        RestoreDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     resolve_series = providers.Singleton(
         ResolveSeries,

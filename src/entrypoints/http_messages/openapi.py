@@ -21,6 +21,7 @@ from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
+from domain.telemetry.batch import BatchResult
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages import callback_message
 from entrypoints.http_messages.operation import Operation
@@ -189,6 +190,7 @@ def _schemas() -> Node:
         SagaAnswer,
         SagaJournalAnswer,
         LateReply,
+        BatchResult,
     ]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF

@@ -37,14 +37,10 @@ every_keyed = pytest.mark.parametrize(
 every_versioned = pytest.mark.parametrize(
     "operation", [one for one in OPERATIONS if one.needs_version], ids=lambda operation: operation.id
 )
+IDS = ("order_id", "message_id", "payment_id", "saga_id", "device_id")
 on_one_thing = pytest.mark.parametrize(
     "operation",
-    [
-        one
-        for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}"}
-        & set(one.path.split("/"))
-    ],
+    [one for one in OPERATIONS if any(f"{{{name}}}" in one.path for name in ("sku", *IDS))],
     ids=lambda operation: operation.id,
 )
 
@@ -80,6 +76,11 @@ def call(
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
         saga_tag = f'"{saga.id}-{saga.version}"'
     return Caller(api, placed, tea, pump, letter, payment, saga_tag, 1 + len(steps))
+
+
+def ids(text: str) -> dict[str, Any]:
+    """That text for every id that an address can have."""
+    return dict.fromkeys(IDS, text)
 
 
 class GivenUp(Exception):
@@ -148,23 +149,13 @@ class TestEveryOperation:
     @on_one_thing
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
-        answer = call(
-            operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd, saga_id=odd, device_id=odd
-        )
+        answer = call(operation, sku=odd, **ids(odd))
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
 
     @on_one_thing
     def test_answers_404_for_what_nobody_has(self, call: Caller, operation: Operation) -> None:
-        answer = call(
-            operation,
-            sku="NONE",
-            order_id=NOBODYS_ID,
-            message_id=NOBODYS_ID,
-            payment_id=NOBODYS_ID,
-            saga_id=NOBODYS_ID,
-            device_id=NOBODYS_ID,
-        )
+        answer = call(operation, sku="NONE", **ids(NOBODYS_ID))
         assert answer.code == "not-found"
 
     @every_operation
@@ -186,15 +177,7 @@ class TestEveryOperation:
     @every_operation
     @pytest.mark.promise("A2")
     def test_says_which_methods_there_are(self, call: Caller, operation: Operation) -> None:
-        path = operation.path.format(
-            sku="TEA-1",
-            order_id=NOBODYS_ID,
-            customer_ref="c-17",
-            message_id=NOBODYS_ID,
-            payment_id=NOBODYS_ID,
-            saga_id=NOBODYS_ID,
-            device_id=NOBODYS_ID,
-        )
+        path = operation.path.format(sku="TEA-1", customer_ref="c-17", **ids(NOBODYS_ID))
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
         for method in {"DELETE", "PUT", "OPTIONS", "TRACE", "BREW"} - taken:
             answer = call.api.call(method, path)
