@@ -37,10 +37,14 @@ from application.ports.payment_gateway import PaymentGateway
 from application.sagas.advance_saga import AdvanceSagaHandler
 from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
+from application.telemetry.delete_device import DeleteDeviceHandler
+from application.telemetry.describe_device import DescribeDeviceHandler
 from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from application.telemetry.ingest_readings import IngestReadingsHandler
+from application.telemetry.register_device import RegisterDeviceHandler
 from application.telemetry.resolve_series import ResolveSeries
+from application.telemetry.restore_device import RestoreDeviceHandler
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
 from domain.payments.refund import REFUND_SAGA
 from entrypoints.ports import Ports
@@ -171,6 +175,32 @@ class Container(Ports):
     )
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
+    )
+    register_device = providers.Singleton(
+        RegisterDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    describe_device = providers.Singleton(
+        DescribeDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    delete_device = providers.Singleton(
+        DeleteDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    restore_device = providers.Singleton(
+        RestoreDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
     )
     resolve_series = providers.Singleton(
         ResolveSeries,

@@ -37,7 +37,13 @@ from domain.orders.order import (
     RETURN_REASON_LENGTH_MAX,
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
-from domain.telemetry.reading import READINGS_MAX
+from domain.telemetry.device import DESCRIPTION_LENGTH_MAX, DEVICES_PER_TENANT_MAX
+from domain.telemetry.reading import (
+    DEVICE_NAME_LENGTH_MAX,
+    READINGS_MAX,
+    SERIES_NEW_PER_BATCH_MAX,
+    SERIES_PER_TENANT_MAX,
+)
 from entrypoints.settings import (
     RATE_LIMIT_TENANT_DEFAULT,
     RATE_LIMIT_TOKEN_DEFAULT,
@@ -140,6 +146,11 @@ LIMITS: Final = (
     Limit("address", ADDRESS_LENGTH_MAX, "characters", "of an order"),
     Limit("cancel reason", CANCEL_REASON_LENGTH_MAX, "characters", "`reason` of a cancellation"),
     Limit("return reason", RETURN_REASON_LENGTH_MAX, "characters", "`reason` of a return"),
+    Limit("device name", DEVICE_NAME_LENGTH_MAX, "characters", "`name` of a device"),
+    Limit("device description", DESCRIPTION_LENGTH_MAX, "characters", "`description` of a device"),
+    Limit("devices", DEVICES_PER_TENANT_MAX, "devices", "of a tenant; beyond them none registers itself"),
+    Limit("series", SERIES_PER_TENANT_MAX, "series", "of a tenant, those of deleted devices included"),
+    Limit("new series", SERIES_NEW_PER_BATCH_MAX, "series", "that come new with one batch of readings"),
     Limit("consumer", CONSUMER_LENGTH_MAX, "characters", "`consumer` of dead letters"),
     Limit("error of a dead letter", ERROR_LENGTH_MAX, "characters", "what is kept of its last try's"),
     Limit("deletion reason", DELETION_REASON_LENGTH_MAX, "characters", "`reason` of a deletion"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from application.ports.device_view import DeviceView
 from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
@@ -78,6 +79,7 @@ def openapi_document() -> Node:
             {"name": "customers"},
             {"name": "payments"},
             {"name": "products"},
+            {"name": "devices"},
             {"name": "ops"},
             {"name": "operators"},
         ],
@@ -182,6 +184,7 @@ def _schemas() -> Node:
         ProductView,
         StockView,
         EventView,
+        DeviceView,
         ConsumerLag,
         DeadLetter,
         SagaAnswer,
@@ -326,6 +329,9 @@ _PARAMETERS: Final = {
     ),
     "payment_id": _parameter(
         "payment_id", "path", "The payment's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "device_id": _parameter(
+        "device_id", "path", "The device's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "customer_ref": _parameter(
         "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",

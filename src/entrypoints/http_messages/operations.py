@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from entrypoints.http_messages.device_operations import DEVICE_OPERATIONS
 from entrypoints.http_messages.ingest_operations import INGEST_OPERATIONS
 from entrypoints.http_messages.ops_operations import OPS_OPERATIONS
 from entrypoints.http_messages.order_operations import ORDER_OPERATIONS
@@ -20,5 +21,6 @@ OPERATIONS: Final = (
     *PAYMENT_OPERATIONS,
     *SAGA_OPERATIONS,
     *INGEST_OPERATIONS,
+    *DEVICE_OPERATIONS,
     *OPS_OPERATIONS,
 )

@@ -12,6 +12,7 @@ from django.urls.converters import StringConverter
 from domain.errors import InvalidInput
 from entrypoints.http_messages.influx_request import Dialect
 from entrypoints.rest_api import (
+    devices,
     influx,
     metrics,
     operators,
@@ -58,6 +59,9 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
     path("v1/readings", readings.Readings.as_view()),
+    path("v1/devices", devices.Devices.as_view()),
+    path("v1/devices/<str:device_id>", devices.OneDevice.as_view()),
+    path("v1/devices/<str:device_id>/restore", devices.DeviceRestoration.as_view()),
     path("v1/ops/lag", ops.Lag.as_view()),
     path("v1/ops/dead-letters", ops.DeadLetters.as_view()),
     path("v1/ops/dead-letters/<str:message_id>/replay", ops.DeadLetterReplay.as_view()),

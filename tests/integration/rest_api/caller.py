@@ -8,6 +8,7 @@ from typing import Any
 
 from builders import after_noon
 from domain.orders.order import Order
+from entrypoints.http_messages.device_operations import DESCRIBE_DEVICE, REGISTER_DEVICE, RESTORE_DEVICE
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.order_operations import (
     AMEND_ORDER,
@@ -48,6 +49,8 @@ BODIES: dict[str, dict[str, Any]] = {
     COMPENSATE_SAGA.id: {"reason": "the customer rang"},
     PAY_AGAIN.id: {"payment_method": "tok_visa"},
     REFUND_PAYMENT.id: {"amount": "4.20"},
+    REGISTER_DEVICE.id: {"name": "pump-8"},
+    DESCRIBE_DEVICE.id: {"description": "in the attic"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
@@ -65,6 +68,7 @@ class Caller:
     api: CheckedClient
     order: Answer
     product: Answer
+    device: Answer
     message_id: str
     """A dead letter's, where the operation needs one."""
     payment_id: str
@@ -75,19 +79,24 @@ class Caller:
     is_ready: bool = False
 
     def __post_init__(self) -> None:
-        self.order_id = self.order.json["id"]
+        self.order_id, self.device_id = self.order.json["id"], self.device.json["id"]
 
     def make_ready(self, operation: Operation) -> None:
         """Done once."""
         if not self.is_ready:
             self.is_ready = True
             self.order, self.product = made_ready(self.api, operation, self.order, self.product)
+            if operation is RESTORE_DEVICE:
+                path, tag = self.device.headers["Location"], self.device.headers["ETag"]
+                self.device = self.api.delete(path, if_match=tag)
 
     def tag(self, operation: Operation) -> str:
         """The current tag of what the operation acts on."""
         self.make_ready(operation)
         if "saga_id" in operation.path:
             return self.saga_tag
+        if "device_id" in operation.path:
+            return self.device.headers["ETag"]
         if "order_id" in operation.path:
             return self.order.headers["ETag"].replace('-1"', f'-{self.order_version}"')
         return self.product.headers["ETag"]
@@ -100,6 +109,7 @@ class Caller:
         path = operation.path.format(
             sku=changes.pop("sku", "TEA-1"),
             order_id=changes.pop("order_id", self.order_id),
+            device_id=changes.pop("device_id", self.device_id),
             message_id=changes.pop("message_id", self.message_id),
             saga_id=changes.pop("saga_id", self.saga_tag.strip('"').rpartition("-")[0]),
             payment_id=changes.pop("payment_id", self.payment_id),

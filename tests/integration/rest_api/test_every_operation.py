@@ -42,7 +42,8 @@ on_one_thing = pytest.mark.parametrize(
     [
         one
         for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}"} & set(one.path.split("/"))
+        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}"}
+        & set(one.path.split("/"))
     ],
     ids=lambda operation: operation.id,
 )
@@ -50,9 +51,14 @@ on_one_thing = pytest.mark.parametrize(
 
 @pytest.fixture
 def call(
-    request: pytest.FixtureRequest, api: CheckedClient, container: Container, placed: Answer, tea: Answer
+    request: pytest.FixtureRequest,
+    api: CheckedClient,
+    container: Container,
+    placed: Answer,
+    tea: Answer,
+    pump: Answer,
 ) -> Caller:
-    """The caller, with one product and one order to act on, in a state that allows the operation under test."""
+    """The caller, with one product, one order and one device to act on, each as the operation under test needs it."""
     operation = request.node.callspec.params["operation"]
     principal = container.authenticate().handle(api.token or "")
     steps = STEPS_BEFORE.get(operation.id, ())
@@ -73,7 +79,7 @@ def call(
     if operation.id in SAGAS_BEFORE:
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
         saga_tag = f'"{saga.id}-{saga.version}"'
-    return Caller(api, placed, tea, letter, payment, saga_tag, 1 + len(steps))
+    return Caller(api, placed, tea, pump, letter, payment, saga_tag, 1 + len(steps))
 
 
 class GivenUp(Exception):
@@ -142,7 +148,9 @@ class TestEveryOperation:
     @on_one_thing
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
-        answer = call(operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd, saga_id=odd)
+        answer = call(
+            operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd, saga_id=odd, device_id=odd
+        )
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
 
@@ -155,6 +163,7 @@ class TestEveryOperation:
             message_id=NOBODYS_ID,
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
+            device_id=NOBODYS_ID,
         )
         assert answer.code == "not-found"
 
@@ -184,6 +193,7 @@ class TestEveryOperation:
             message_id=NOBODYS_ID,
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
+            device_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
         for method in {"DELETE", "PUT", "OPTIONS", "TRACE", "BREW"} - taken:
