@@ -49,6 +49,8 @@ CODES = """
     saga.saga.StepNotSkippable step-not-skippable
     telemetry.device.DeviceNameTaken device-name-taken
     telemetry.batch.BatchRefused batch-refused
+    telemetry.intake.IntakeEnded intake-ended
+    telemetry.intake.TooManyIntakes too-many-intakes
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
