@@ -19,6 +19,7 @@ from rich.table import Table
 from chaos.audit_slice import AuditSlice
 from chaos.fulfilment_slice import FulfilmentSlice
 from chaos.orders_slice import OrdersSlice
+from chaos.readings_slice import ReadingsSlice
 from chaos.receiver import Receiver
 from chaos.run import EFFECTS_WITHIN_S, PROCESSES, ChaosRun, Intensity, Report
 from chaos.slices import Slice
@@ -41,6 +42,7 @@ def chaos(seed: int, intensity: Intensity, state_dir: Path) -> Report:
     slices: list[Slice] = [
         OrdersSlice(receiver),
         FulfilmentSlice(),
+        ReadingsSlice(),
         AuditSlice(),
         UpkeepSlice({**PROCESSES, "web": WEB_PROCESSES}),
     ]

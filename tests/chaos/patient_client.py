@@ -80,7 +80,7 @@ class PatientClient:
             "Content-Type": "application/json",
             **headers,
         }
-        payload = None if body is None else json.dumps(body)
+        payload = body if body is None or isinstance(body, bytes) else json.dumps(body)
         self._connection.request(method, path, payload, all_headers)
         response = self._connection.getresponse()
         text = response.read()

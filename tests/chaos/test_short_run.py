@@ -27,7 +27,7 @@ def own_environment() -> Iterator[None]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.promise("H9", "O0", "O1", "O2", "O3", "O4", "S2", "S3", "S8", "M1", "M2", "T6")
+@pytest.mark.promise("H9", "O0", "O1", "O2", "O3", "O4", "S2", "S3", "S8", "M1", "M2", "T6", "W1", "W2")
 def test_kills_and_flushes_lose_nothing_and_double_nothing(
     tmp_path: Path, own_environment: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,5 +39,7 @@ def test_kills_and_flushes_lose_nothing_and_double_nothing(
     assert set(report.kills) == set(VICTIMS)
     assert report.flushes > 0
     assert min(report.counts["orders"][kind] for kind in ("orders", "amendments", "cancellations")) > 0
+    readings = report.counts["readings"]
+    assert min(readings[kind] for kind in ("readings accepted", "readings known already")) > 0
     found = report.counts["fulfilment"]
     assert min(found["paying orders confirmed at the end"], found["compensations"]) > 0

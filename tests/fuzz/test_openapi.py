@@ -63,6 +63,15 @@ def known_order_id(client: CheckedClient) -> str:
 
 
 @pytest.fixture(scope="module")
+def known_device_id(client: CheckedClient) -> str:
+    """A device that is there."""
+    registered = client.post("/v1/devices", {"name": "pump-7"}, idempotency_key="device")
+    assert registered.status == 201
+    found: str = registered.json["id"]
+    return found
+
+
+@pytest.fixture(scope="module")
 def session() -> Iterator[requests.Session | None]:
     """One connection for all cases over HTTP."""
     if not REAL_SERVICE:
@@ -86,12 +95,13 @@ def test_every_operation_answers_as_the_document_says(
     service: Service,
     client: CheckedClient,
     known_order_id: str,
+    known_device_id: str,
     session: requests.Session | None,
     count: Callable[[str], None],
 ) -> None:
     """Half of the well-formed names are turned into those of things that exist, so that commands get to work."""
     global _cases_run
-    _aim(case, known_order_id)
+    _aim(case, known_order_id, known_device_id)
     case.call_and_validate(
         base_url=service.base_url,
         session=session,
@@ -107,8 +117,10 @@ def test_enough_was_tried() -> None:
     assert _cases_run >= CASES_MIN
 
 
-def _aim(case: schemathesis.Case, order_id: str) -> None:
+def _aim(case: schemathesis.Case, order_id: str, device_id: str) -> None:
     names = case.path_parameters
+    if _ID.fullmatch(str(names.get("device_id", ""))) and _heads(names["device_id"]):
+        names["device_id"] = device_id
     if _ID.fullmatch(str(names.get("order_id", ""))) and _heads(names["order_id"]):
         names["order_id"] = order_id
     if _letters and _ID.fullmatch(str(names.get("message_id", ""))) and _heads(names["message_id"]):

@@ -113,10 +113,11 @@ class PartitionReadiness:
             for month in months_ahead(self._now())[:2]
             if not any(starts <= month < ends for starts, ends in rows)
         ]
+        if not missing:
+            return CheckResult(self.name, required=False, problem=None)
         problem = (
-            f"{' and '.join(missing)} has none; run holdwater partitions ensure, and see that a scheduler runs"
-            if missing
-            else None
+            f"{' and '.join(missing)} {'has' if len(missing) == 1 else 'have'} no partition yet; "
+            "run holdwater partitions ensure, and see that a scheduler runs"
         )
         return CheckResult(self.name, required=False, problem=problem)
 

@@ -19,23 +19,25 @@ _DELETIONS: Final = "coalesce((SELECT t.deletions FROM telemetry_setting t WHERE
 _KEYS: Final = (
     "unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS k (device, metric, labels, place)"
 )
-# LIMIT keeps each look-up a walk down an index, one for each key, whatever the planner thinks of the tables' sizes.
+# LIMIT keeps each look-up a walk down an index, one for each key. Without it the planner, whose statistics may know
+# nothing yet of a tenant's new devices, reads all that the tenant has.
 _LIVE_DEVICE: Final = (
     "LATERAL (SELECT d.id FROM device d"
     " WHERE d.tenant_id = %s AND d.name = k.device AND d.deleted_at IS NULL LIMIT 1) live"
 )
+_SERIES: Final = (
+    "LATERAL (SELECT s.id FROM series s WHERE s.tenant_id = %s AND s.device_id = live.id AND s.metric = k.metric"
+    " AND s.labels_digest = sha256(convert_to(k.labels, 'UTF8')) LIMIT 1) there"
+)
 _FIND_DELETIONS: Final = f"SELECT {_DELETIONS}"
 _FIND: Final = f"""
-SELECT {_DELETIONS}, s.id, live.id IS NOT NULL, live.id IS NULL AND EXISTS (
-    SELECT 1 FROM device x WHERE x.tenant_id = %s AND x.name = k.device
-)
+SELECT {_DELETIONS}, there.id, live.id IS NOT NULL, gone.id IS NOT NULL
 FROM {_KEYS}
 LEFT JOIN {_LIVE_DEVICE} ON true
+LEFT JOIN {_SERIES} ON true
 LEFT JOIN LATERAL (
-    SELECT s.id FROM series s
-    WHERE s.tenant_id = %s AND s.device_id = live.id AND s.metric = k.metric
-        AND s.labels_digest = sha256(convert_to(k.labels, 'UTF8')) LIMIT 1
-) s ON true
+    SELECT d.id FROM device d WHERE live.id IS NULL AND d.tenant_id = %s AND d.name = k.device LIMIT 1
+) gone ON true
 ORDER BY k.place
 """  # noqa: S608 - constants of this file
 # Every batch adds in the order of the unique key: whoever meets another's new series waits for it, never in a circle.
@@ -46,11 +48,9 @@ FROM (
     SELECT live.id AS device_id, k.metric, k.labels, sha256(convert_to(k.labels, 'UTF8')) AS digest
     FROM {_KEYS}
     JOIN {_LIVE_DEVICE} ON true
+    LEFT JOIN {_SERIES} ON true
+    WHERE there.id IS NULL
 ) n
-WHERE NOT EXISTS (
-    SELECT 1 FROM series s
-    WHERE s.tenant_id = %s AND s.device_id = n.device_id AND s.metric = n.metric AND s.labels_digest = n.digest
-)
 ORDER BY n.device_id, n.metric, n.digest
 ON CONFLICT (tenant_id, device_id, metric, labels_digest) DO NOTHING
 """  # noqa: S608 - constants of this file
@@ -107,7 +107,8 @@ class DjangoSeriesCatalogue:
             ((deletions,),) = query_once(tenant_id, _FIND_DELETIONS, (tenant_id,))
             return int(deletions)
         wanted = [keys[place] for place in places]
-        rows = query_once(tenant_id, _FIND, (tenant_id, tenant_id, *_columns(wanted), tenant_id, tenant_id))
+        params = (tenant_id, *_columns(wanted), tenant_id, tenant_id, tenant_id)
+        rows = query_once(tenant_id, _FIND, params)
         for place, (_, series_id, is_live, was_deleted) in zip(places, rows, strict=True):
             refusal = None
             if not is_live:

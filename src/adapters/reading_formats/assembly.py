@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 
 _TABLE_ROOM: Final = 8
 """Combinations are told apart by a table while it has at most so many places for each row."""
+_CODE_MAX: Final = 2**62
 _OPERATIONS: Final = NumpyColumnOperations()
 
 
@@ -92,27 +93,29 @@ def factorised(names: Iterable[Any], count: int) -> tuple[list[Any], npt.NDArray
     return list(places), place_of
 
 
-def combined(codes: Sequence[tuple[int, Array]]) -> tuple[list[tuple[int, ...]], Array]:
+def combined(columns: Sequence[tuple[int, Array]]) -> tuple[list[tuple[int, ...]], Array]:
     """The distinct rows of columns of places, and the place of each row in them.
 
     Each column comes with the number of its distinct places. Only numbers are compared.
     """
-    code, size = codes[0][1].astype(np.int64), codes[0][0]
-    for count, places in codes[1:]:
-        code = code * count + places
+    (size, code), *others = columns
+    for count, places in others:
+        if size * count > _CODE_MAX:
+            distinct, code = np.unique(code, return_inverse=True)
+            size = len(distinct)
+        code = code.astype(np.int64) * count + places
         size *= count
     if size <= _TABLE_ROOM * len(code):
-        is_there = np.zeros(size, np.bool_)
-        is_there[code] = True
-        distinct, key_of = np.flatnonzero(is_there), np.cumsum(is_there, dtype=np.int32)[code] - np.int32(1)
+        row_of = np.full(size, -1, np.int64)
+        row_of[code] = np.arange(len(code))
+        distinct = np.flatnonzero(row_of >= 0)
+        rows = row_of[distinct]
+        row_of[distinct] = np.arange(len(distinct))
+        key_of = row_of[code]
     else:
-        distinct, inverse = np.unique(code, return_inverse=True)
-        key_of = inverse.astype(np.int32)
-    columns = []
-    for count, _ in reversed(codes):
-        distinct, column = np.divmod(distinct, count)
-        columns.append(column.tolist())
-    return list(zip(*reversed(columns), strict=True)), key_of
+        _, rows, key_of = np.unique(code, return_index=True, return_inverse=True)
+    distinct_rows = zip(*(places[rows].tolist() for _, places in columns), strict=True)
+    return list(distinct_rows), key_of.astype(np.int32)
 
 
 def require_fit(count: int) -> None:

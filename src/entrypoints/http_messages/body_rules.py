@@ -28,6 +28,8 @@ from domain.orders.order import (
 from domain.payments.refund import REFUND_REASON_LENGTH_MAX
 from domain.saga.definition import NAME_LENGTH_MAX as STEP_NAME_LENGTH_MAX
 from domain.saga.saga import TEXT_LENGTH_MAX as SAGA_TEXT_LENGTH_MAX
+from domain.telemetry.device import DESCRIPTION_LENGTH_MAX
+from domain.telemetry.reading import DEVICE_NAME_LENGTH_MAX
 
 _NO_NUL: Final = {"pattern": "^[^\\u0000]*$"}
 
@@ -102,6 +104,13 @@ RULES: Final[dict[str, Meta]] = {
     "SkipSagaStep.step": _SAGA_STEP,
     "SkipSagaStep.reason": _REPAIR_REASON,
     "CompensateSaga.reason": _REPAIR_REASON,
+    "RegisterDevice.name": _text(
+        "What readings call it; it never changes, and no two devices have the same.", DEVICE_NAME_LENGTH_MAX
+    ),
+    "RegisterDevice.description": _text("Anything.", DESCRIPTION_LENGTH_MAX, length_min=0),
+    "DescribeDevice.description": _text(
+        "Anything; null or left out: as it is.", DESCRIPTION_LENGTH_MAX, length_min=0
+    ),
 }
 
 EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
@@ -125,4 +134,6 @@ EXAMPLES: Final[dict[str, tuple[dict[str, Any], ...]]] = {
     "SkipSagaStep": ({"step": "notify", "reason": "told by telephone"},),
     "CompensateSaga": ({"reason": "the customer rang"},),
     "CancelOrder": ({"reason": "ordered by mistake"},),
+    "RegisterDevice": ({"name": "pump-7", "description": "in the cellar"},),
+    "DescribeDevice": ({"description": "in the attic"},),
 }

@@ -47,9 +47,7 @@ _NOTE: Final = (
 )
 
 MODE: Final = query.one_of("mode", "What becomes of a batch with bad readings; `strict` unless told.", Mode)
-PRECISION: Final = query.one_of(
-    "precision", "Of the times in line protocol; `ns` unless told.", Precision
-)
+PRECISION: Final = query.one_of("precision", "Of the times in line protocol; `ns` unless told.", Precision)
 DEVICE: Final = query.text(
     "device", "The device of all readings that name none.", length_max=DEVICE_NAME_LENGTH_MAX
 )

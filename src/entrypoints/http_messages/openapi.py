@@ -11,15 +11,19 @@ from typing import Any, Final
 
 import msgspec
 
+from application.ports.device_view import DeviceView
 from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
 from application.ports.readiness import CheckResult
+from application.ports.reading_views import ReadingView
+from application.ports.reject_views import RejectView
 from application.ports.sagas import LateReply
 from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
 from domain.inventory.product import SKU_LENGTH_MAX, SKU_PATTERN
 from domain.orders.order import CUSTOMER_REF_LENGTH_MAX
+from domain.telemetry.batch import BatchResult
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages import callback_message
 from entrypoints.http_messages.operation import Operation
@@ -77,6 +81,9 @@ def openapi_document() -> Node:
             {"name": "customers"},
             {"name": "payments"},
             {"name": "products"},
+            {"name": "readings"},
+            {"name": "rejects"},
+            {"name": "devices"},
             {"name": "ops"},
             {"name": "operators"},
         ],
@@ -107,8 +114,9 @@ def _operation(operation: Operation) -> Node:
         "parameters": [
             *({"$ref": _PARAMETER_REF + name} for name in header_names),
             *(
-                {"name": one.name, "in": "query", "description": one.description, "schema": dict(one.schema)}
+                _parameter(one.name, "query", one.description, dict(one.schema), required=one.is_required)
                 for one in operation.query
+                if not one.is_prefix  # OpenAPI has no words for those; the operation's note tells of them.
             ),
         ],
         "responses": {
@@ -181,11 +189,15 @@ def _schemas() -> Node:
         ProductView,
         StockView,
         EventView,
+        DeviceView,
         ConsumerLag,
         DeadLetter,
         SagaAnswer,
         SagaJournalAnswer,
         LateReply,
+        BatchResult,
+        ReadingView,
+        RejectView,
     ]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
@@ -325,6 +337,9 @@ _PARAMETERS: Final = {
     "payment_id": _parameter(
         "payment_id", "path", "The payment's id.", {"type": "string", "format": "uuid"}, required=True
     ),
+    "device_id": _parameter(
+        "device_id", "path", "The device's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
     "customer_ref": _parameter(
         "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",
         {"type": "string", "minLength": 1, "maxLength": CUSTOMER_REF_LENGTH_MAX}, required=True,
@@ -334,6 +349,9 @@ _PARAMETERS: Final = {
     ),
     "saga_id": _parameter(
         "saga_id", "path", "The saga's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "reject_id": _parameter(
+        "reject_id", "path", "The reject's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "gateway": _parameter(
         "gateway", "path", "The gateway's name here: `sandbox`.", {"type": "string"}, required=True

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from entrypoints.http_messages.device_operations import DEVICE_OPERATIONS
+from entrypoints.http_messages.ingest_operations import INGEST_OPERATIONS
 from entrypoints.http_messages.ops_operations import OPS_OPERATIONS
 from entrypoints.http_messages.order_operations import ORDER_OPERATIONS
 from entrypoints.http_messages.payment_operations import PAYMENT_OPERATIONS
 from entrypoints.http_messages.product_operations import PRODUCT_OPERATIONS
+from entrypoints.http_messages.reading_operations import READING_OPERATIONS
 from entrypoints.http_messages.saga_operations import SAGA_OPERATIONS
 
 OPERATIONS: Final = (
@@ -18,5 +21,8 @@ OPERATIONS: Final = (
     *ORDER_OPERATIONS,
     *PAYMENT_OPERATIONS,
     *SAGA_OPERATIONS,
+    *DEVICE_OPERATIONS,
+    *INGEST_OPERATIONS,
+    *READING_OPERATIONS,
     *OPS_OPERATIONS,
 )

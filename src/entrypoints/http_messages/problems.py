@@ -9,6 +9,7 @@ from application.orders.semantic_lock import OrderHeld
 from application.ports.payment_callbacks import CallbackNotSigned
 from domain.access import NotAuthenticated
 from domain.errors import DomainError, Gone, StaleObjectError
+from domain.telemetry.batch import BatchRefused, RowFault
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag
@@ -22,7 +23,7 @@ DOCS_PATH: Final = "/docs/problems/"
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field of the body, one header or one query parameter."""
+    """What is wrong with one field of the body, one header, one query parameter, or (`[7]`) one row of a batch."""
 
     field: str
     problem: str
@@ -77,6 +78,9 @@ def render_problem(error: DomainError, request_id: str) -> ProblemAnswer:
 
 
 def _field_problems(error: DomainError) -> tuple[FieldProblem, ...]:
+    if isinstance(error, BatchRefused):
+        faults: tuple[RowFault, ...] = error.data["faults"]  # type: ignore[assignment]
+        return tuple(FieldProblem(f"[{fault.row}]", f"{fault.reason}: {fault.detail}") for fault in faults)
     field = error.data.get("field")
     if not isinstance(field, str):
         return ()

@@ -120,6 +120,8 @@ def test_the_stack_delivers_and_shows_what_it_could_not(tmp_path: Path, mailbox:
             "worker",
         }
         assert {(job["job"], job["error"], job["ended_ago_s"] is None) for job in known["jobs"]} == {
+            ("drop-partitions", "", False),
+            ("ensure-partitions", "", False),
             ("forget-lost-processes", "", False),
             ("purge", "", False),
         }

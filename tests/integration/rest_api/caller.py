@@ -8,6 +8,7 @@ from typing import Any
 
 from builders import after_noon
 from domain.orders.order import Order
+from entrypoints.http_messages.device_operations import DESCRIBE_DEVICE, REGISTER_DEVICE, RESTORE_DEVICE
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.order_operations import (
     AMEND_ORDER,
@@ -24,6 +25,7 @@ from entrypoints.http_messages.product_operations import (
     RECEIVE_STOCK,
     RENAME_PRODUCT,
 )
+from entrypoints.http_messages.reading_operations import LIST_LATEST_READINGS, LIST_READINGS
 from entrypoints.http_messages.saga_operations import COMPENSATE_SAGA, RETRY_SAGA_STEP, SKIP_SAGA_STEP
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
@@ -48,8 +50,11 @@ BODIES: dict[str, dict[str, Any]] = {
     COMPENSATE_SAGA.id: {"reason": "the customer rang"},
     PAY_AGAIN.id: {"payment_method": "tok_visa"},
     REFUND_PAYMENT.id: {"amount": "4.20"},
+    REGISTER_DEVICE.id: {"name": "pump-8"},
+    DESCRIBE_DEVICE.id: {"description": "in the attic"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
+QUERIES: dict[str, str] = {LIST_READINGS.id: "?device=pump-7", LIST_LATEST_READINGS.id: "?device=pump-7"}
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
     SHIP_ORDER.id: STEPS[:1],
     DELIVER_ORDER.id: STEPS[:2],
@@ -65,29 +70,37 @@ class Caller:
     api: CheckedClient
     order: Answer
     product: Answer
+    device: Answer
     message_id: str
     """A dead letter's, where the operation needs one."""
     payment_id: str
     """The same for a payment's."""
     saga_tag: str
     """That of the order's saga, where the operation needs one."""
+    reject_id: str = NOBODYS_ID
+    """The same for a reject's."""
     order_version: int = 1
     is_ready: bool = False
 
     def __post_init__(self) -> None:
-        self.order_id = self.order.json["id"]
+        self.order_id, self.device_id = self.order.json["id"], self.device.json["id"]
 
     def make_ready(self, operation: Operation) -> None:
         """Done once."""
         if not self.is_ready:
             self.is_ready = True
             self.order, self.product = made_ready(self.api, operation, self.order, self.product)
+            if operation is RESTORE_DEVICE:
+                path, tag = self.device.headers["Location"], self.device.headers["ETag"]
+                self.device = self.api.delete(path, if_match=tag)
 
     def tag(self, operation: Operation) -> str:
         """The current tag of what the operation acts on."""
         self.make_ready(operation)
         if "saga_id" in operation.path:
             return self.saga_tag
+        if "device_id" in operation.path:
+            return self.device.headers["ETag"]
         if "order_id" in operation.path:
             return self.order.headers["ETag"].replace('-1"', f'-{self.order_version}"')
         return self.product.headers["ETag"]
@@ -100,9 +113,11 @@ class Caller:
         path = operation.path.format(
             sku=changes.pop("sku", "TEA-1"),
             order_id=changes.pop("order_id", self.order_id),
+            device_id=changes.pop("device_id", self.device_id),
             message_id=changes.pop("message_id", self.message_id),
             saga_id=changes.pop("saga_id", self.saga_tag.strip('"').rpartition("-")[0]),
             payment_id=changes.pop("payment_id", self.payment_id),
+            reject_id=changes.pop("reject_id", self.reject_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}
@@ -110,7 +125,7 @@ class Caller:
             headers["idempotency_key"] = "another"
         if operation.needs_version:
             headers["if_match"] = tag
-        query, raw = changes.pop("query", ""), changes.pop("raw", None)
+        query, raw = changes.pop("query", QUERIES.get(operation.id, "")), changes.pop("raw", None)
         headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
         client = client or self.api
         if operation.body is None:

@@ -61,6 +61,12 @@ def tea(api: CheckedClient) -> Answer:
 
 
 @pytest.fixture
+def pump(api: CheckedClient) -> Answer:
+    """The device pump-7, registered."""
+    return api.post("/v1/devices", {"name": "pump-7"}, idempotency_key="pump")
+
+
+@pytest.fixture
 def placed(api: CheckedClient, tea: Answer) -> Answer:
     """An order of TEA-1, placed under the key `placed`."""
     return api.post("/v1/orders", ORDER, idempotency_key="placed")

@@ -9,33 +9,41 @@ from __future__ import annotations
 # An advisory lock lets one caller make partitions at a time; the newest months come first, since they are worth more.
 # Rows come once and never change: pages are full, frozen when they are first vacuumed, and that happens after a
 # twentieth is new instead of a fifth, or the newest days would lack a visibility map.
+#
+# All looks come before the first change: a look waits for partitions that are being dropped, and who has changed the
+# parent may wait for nobody.
 ENSURE = """
 CREATE FUNCTION ensure_reading_partitions(p_months timestamptz[], OUT month timestamptz, OUT outcome text)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
-    v_starts timestamptz;
-    v_ends timestamptz;
+    v_last timestamptz := date_trunc('month', clock_timestamp()) + interval '2 months';
+    v_months timestamptz[];
+    v_outcomes text[];
     v_name text;
     v_made integer := 0;
-    v_last timestamptz := date_trunc('month', clock_timestamp()) + interval '2 months';
-    v_has_lock boolean := false;
 BEGIN
-    FOR month IN SELECT DISTINCT wanted FROM unnest(p_months) wanted WHERE wanted IS NOT NULL ORDER BY 1 DESC LOOP
-        v_starts := date_trunc('month', month);
-        v_ends := v_starts + interval '1 month';
-        v_name := 'sensor_reading_' || to_char(v_starts, 'YYYY_MM');
-        IF v_starts < timestamptz '1970-01-01' OR v_starts > v_last THEN
-            outcome := 'out of range';
-            RETURN NEXT;
-            CONTINUE;
-        END IF;
-        outcome := how_reading_partitions_cover(v_starts, v_ends);
-        IF outcome = 'absent' AND NOT v_has_lock THEN
-            PERFORM pg_advisory_xact_lock(hashtext('make reading partitions'));
-            v_has_lock := true;
-            outcome := how_reading_partitions_cover(v_starts, v_ends);
-        END IF;
+    FOR v_look IN 1..2 LOOP
+        SELECT coalesce(array_agg(w.starts_at ORDER BY w.starts_at DESC), '{}'),
+            coalesce(array_agg(w.outcome ORDER BY w.starts_at DESC), '{}')
+        INTO v_months, v_outcomes
+        FROM (
+            SELECT m.starts_at, CASE
+                WHEN m.starts_at < timestamptz '1970-01-01' OR m.starts_at > v_last THEN 'out of range'
+                ELSE how_reading_partitions_cover(m.starts_at, m.starts_at + interval '1 month')
+            END AS outcome
+            FROM (
+                SELECT DISTINCT date_trunc('month', wanted) AS starts_at FROM unnest(p_months) wanted
+                WHERE wanted IS NOT NULL
+            ) m
+        ) w;
+        EXIT WHEN v_look = 2 OR NOT 'absent' = ANY (v_outcomes);
+        PERFORM pg_advisory_xact_lock(hashtext('make reading partitions'));
+    END LOOP;
+    FOR v_place IN 1..cardinality(v_months) LOOP
+        month := v_months[v_place];
+        outcome := v_outcomes[v_place];
+        v_name := 'sensor_reading_' || to_char(month, 'YYYY_MM');
         IF outcome = 'absent' AND v_made = 32 THEN
             outcome := 'too many';
         ELSIF outcome = 'absent' AND to_regclass(format('public.%I', v_name)) IS NOT NULL THEN
@@ -52,7 +60,7 @@ BEGIN
             END IF;
             EXECUTE format(
                 'ALTER TABLE public.sensor_reading ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
-                v_name, v_starts, v_ends
+                v_name, month, month + interval '1 month'
             );
             v_made := v_made + 1;
             outcome := 'made';
@@ -76,7 +84,8 @@ $$;
 # the parent for longer is waited for up to the lock timeout, and no writer waits longer than that. The time is under
 # deadlock_timeout, so a ring of waiters is broken here, not at somebody else.
 #
-# Marks are counted again when nobody can write to the partition any more: a writer holds it to his commit.
+# Marks are looked for again when nobody can write to the partition any more, for a writer holds it to his commit. That
+# may take its time, so whoever looks at the catalogue is kept out only afterwards.
 DROP = """
 CREATE FUNCTION drop_reading_partition(p_name text, p_before timestamptz)
 RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -96,10 +105,11 @@ BEGIN
     ELSIF EXISTS (SELECT FROM dirty_mark WHERE hour >= v_starts AND hour < v_ends) THEN
         RETURN 'marked';
     END IF;
-    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', p_name);
+    EXECUTE format('LOCK TABLE public.%I IN EXCLUSIVE MODE', p_name);
     IF EXISTS (SELECT FROM dirty_mark WHERE hour >= v_starts AND hour < v_ends) THEN
         RETURN 'marked';
     END IF;
+    EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', p_name);
     LOCK TABLE ONLY public.sensor_reading IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('DROP TABLE public.%I', p_name);
     RETURN 'dropped';
