@@ -40,6 +40,7 @@ from entrypoints.http_messages.request_errors import (
     MethodNotAllowed,
     NotAcceptable,
     PreconditionRequired,
+    QueriesNotOffered,
     RouteNotFound,
     UnsupportedMediaType,
 )
@@ -82,6 +83,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     TooManyRequests: Verdict(HTTPStatus.TOO_MANY_REQUESTS, EX_TEMPFAIL, retryable=True),
     AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    QueriesNotOffered: Verdict(HTTPStatus.NOT_IMPLEMENTED, EX_USAGE),
     NoticeRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     GatewayRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),

@@ -198,6 +198,11 @@ class InMemoryDatabase:
             if name not in self._series[tenant_id]:
                 self._series[tenant_id][name] = next(self._series_ids)
 
+    def all_series(self, tenant_id: UUID) -> tuple[tuple[SeriesName, int], ...]:
+        """Every series of the tenant with its id."""
+        with self.latch:
+            return tuple(self._series[tenant_id].items())
+
     def series_count(self, tenant_id: UUID) -> int:
         """How many the tenant has."""
         with self.latch:

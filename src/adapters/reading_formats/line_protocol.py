@@ -39,6 +39,9 @@ _OF_NUMBERS: Final = b"0123456789+-.eE"
 _DIGITS: Final = b"0123456789"
 _DIGITS_MAX: Final = {Precision.NS: 19, Precision.US: 18, Precision.MS: 15, Precision.S: 12}
 """Of times that are read by the column: none of them is too large for it in microseconds."""
+_LONGEST: Final = 19
+_TOO_LARGE: Final = "9" + "0" * 18
+"""Times with as many digits that are less than this fit 63 bits."""
 _NOBODY: Final = SeriesKey("", "")
 """Stands for series whose lines are read again."""
 
@@ -147,13 +150,14 @@ def _read_plain(lines: Sequence[str], clock: Clock) -> _Plain | None:
 
 def _times(texts: Sequence[str], precision: Precision) -> tuple[Array, Bools]:
     """In microseconds, and which of them could be read."""
+    lengths = set(map(len, texts))
+    length = lengths.pop()
     joined = "".join(texts)
-    length = len(texts[0])
-    same = len(joined) == length * len(texts) and all(len(each) == length for each in texts)
-    if same and 0 < length <= _DIGITS_MAX[precision] and _consists_of(joined, _DIGITS):
+    is_short = length < _LONGEST or max(texts) < _TOO_LARGE
+    if not lengths and is_short and 0 < length <= _DIGITS_MAX[precision] and _consists_of(joined, _DIGITS):
         # Digits of one length: the number is made of whole columns of them.
-        digits = np.ascontiguousarray(np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length).T)
-        digits -= np.uint8(48)
+        matrix = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length)
+        digits = np.ascontiguousarray(matrix.T) - np.uint8(48)
         number = np.zeros(len(texts), np.int64)
         for first in range(0, length, 2):
             pair = digits[first : first + 2]
@@ -202,7 +206,8 @@ def _readable_lines(body: bytes, rows: Rows) -> list[str]:
             lines.append(line.decode())
         except UnicodeDecodeError as error:
             fault = Fault(RejectReason.MALFORMED, f"the line is not UTF-8 at byte {error.start}")
-            rows.refuse(number, fault, json_text({"line": line.decode(errors="replace")}))
+            # Not kept as a line: sent again, it would come in under a name that nobody gave.
+            rows.refuse(number, fault, json_text(line.decode(errors="replace")))
             lines.append("")
     return lines
 

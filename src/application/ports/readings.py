@@ -129,6 +129,13 @@ class RejectWriter(Protocol):
         """All of them, under the id of the request that the unit of work is for."""
         ...
 
+    def mark_replayed(self, reject_id: UUID) -> None:
+        """Say of a committed one that it is being replayed; of several who do so at once, one succeeds.
+
+        Raises NotFound, RejectReplayed.
+        """
+        ...
+
 
 class PartitionKeeper(Protocol):
     """Makes room for readings ahead of them; each call is a transaction of its own."""

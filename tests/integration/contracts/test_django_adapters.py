@@ -125,6 +125,19 @@ def as_owner(sql: str, **params: Any) -> None:
         cursor.execute(sql, params)
 
 
+def make_partitions() -> None:
+    """Room for the readings of MONTHS."""
+    for month in MONTHS:
+        until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+        as_owner(
+            f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
+            " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
+            begin=month,
+            end=until,
+        )
+        as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+
+
 class TestUnitOfWork(DjangoBinding, UnitOfWorkContract): ...
 
 
@@ -274,15 +287,7 @@ class TestAccess(DjangoBinding, AccessContract): ...
 class TestReadingWriter(DjangoBinding, ReadingWriterContract):
     @pytest.fixture(autouse=True)
     def partitions(self, database_urls: object) -> None:
-        for month in MONTHS:
-            until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
-            as_owner(
-                f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
-                " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
-                begin=month,
-                end=until,
-            )
-            as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+        make_partitions()
 
     @pytest.fixture
     def read_back(self) -> ReadBack:

@@ -25,6 +25,7 @@ from entrypoints.http_messages.product_operations import (
     RECEIVE_STOCK,
     RENAME_PRODUCT,
 )
+from entrypoints.http_messages.reading_operations import LIST_LATEST_READINGS, LIST_READINGS
 from entrypoints.http_messages.saga_operations import COMPENSATE_SAGA, RETRY_SAGA_STEP, SKIP_SAGA_STEP
 from integration.rest_api.checked_client import Answer, CheckedClient
 from integration.rest_api.conftest import ORDER
@@ -53,6 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
     DESCRIBE_DEVICE.id: {"description": "in the attic"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
 }
+QUERIES: dict[str, str] = {LIST_READINGS.id: "?device=pump-7", LIST_LATEST_READINGS.id: "?device=pump-7"}
 STEPS_BEFORE: dict[str, tuple[Callable[[Order], None], ...]] = {
     SHIP_ORDER.id: STEPS[:1],
     DELIVER_ORDER.id: STEPS[:2],
@@ -75,6 +77,8 @@ class Caller:
     """The same for a payment's."""
     saga_tag: str
     """That of the order's saga, where the operation needs one."""
+    reject_id: str = NOBODYS_ID
+    """The same for a reject's."""
     order_version: int = 1
     is_ready: bool = False
 
@@ -113,6 +117,7 @@ class Caller:
             message_id=changes.pop("message_id", self.message_id),
             saga_id=changes.pop("saga_id", self.saga_tag.strip('"').rpartition("-")[0]),
             payment_id=changes.pop("payment_id", self.payment_id),
+            reject_id=changes.pop("reject_id", self.reject_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}
@@ -120,7 +125,7 @@ class Caller:
             headers["idempotency_key"] = "another"
         if operation.needs_version:
             headers["if_match"] = tag
-        query, raw = changes.pop("query", ""), changes.pop("raw", None)
+        query, raw = changes.pop("query", QUERIES.get(operation.id, "")), changes.pop("raw", None)
         headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
         client = client or self.api
         if operation.body is None:

@@ -21,10 +21,11 @@ from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.order_operations import PLACE_ORDER
 from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT, REFUND_PAYMENT
+from entrypoints.http_messages.reading_operations import REPLAY_REJECT
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import captured_payment, declined_payment, parked_message
+from integration.rest_api.readiness import captured_payment, declined_payment, kept_reject, parked_message
 from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -42,7 +43,7 @@ on_one_thing = pytest.mark.parametrize(
     [
         one
         for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}"}
+        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}", "{reject_id}"}
         & set(one.path.split("/"))
     ],
     ids=lambda operation: operation.id,
@@ -70,6 +71,9 @@ def call(
     letter = NOBODYS_ID
     if operation is REPLAY_DEAD_LETTER:
         letter = str(parked_message(container, principal.tenant_id))
+    reject = NOBODYS_ID
+    if operation is REPLAY_REJECT:
+        reject = str(kept_reject(container, principal.tenant_id))
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
@@ -79,7 +83,7 @@ def call(
     if operation.id in SAGAS_BEFORE:
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
         saga_tag = f'"{saga.id}-{saga.version}"'
-    return Caller(api, placed, tea, pump, letter, payment, saga_tag, 1 + len(steps))
+    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, 1 + len(steps))
 
 
 class GivenUp(Exception):
@@ -103,6 +107,8 @@ def stores_of(container: Container) -> tuple[Any, ...]:
         container.dead_letters,
         container.saga_views,
         container.late_replies,
+        container.reading_views,
+        container.reject_views,
     )
 
 
@@ -149,7 +155,14 @@ class TestEveryOperation:
     @pytest.mark.parametrize("odd", ["", "x" * 65, "\x00", "a b", NOBODYS_ID.upper(), "{" + NOBODYS_ID + "}"])
     def test_knows_nothing_under_an_odd_address(self, call: Caller, operation: Operation, odd: str) -> None:
         answer = call(
-            operation, sku=odd, order_id=odd, message_id=odd, payment_id=odd, saga_id=odd, device_id=odd
+            operation,
+            sku=odd,
+            order_id=odd,
+            message_id=odd,
+            payment_id=odd,
+            saga_id=odd,
+            reject_id=odd,
+            device_id=odd,
         )
         assert answer.status in {404, 405}
         assert answer.code in {"not-found", "route-not-found", "method-not-allowed"}
@@ -163,6 +176,7 @@ class TestEveryOperation:
             message_id=NOBODYS_ID,
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
+            reject_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         assert answer.code == "not-found"
@@ -193,6 +207,7 @@ class TestEveryOperation:
             message_id=NOBODYS_ID,
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
+            reject_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}

@@ -765,7 +765,13 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("replayed_at", models.DateTimeField(null=True)),
             ],
-            options={"db_table": "rejected_reading"},
+            options={
+                "db_table": "rejected_reading",
+                "indexes": [
+                    models.Index(fields=["tenant_id", "request_id", "id"], name="rejected_by_request"),
+                    models.Index(fields=["tenant_id", "reason", "id"], name="rejected_by_reason"),
+                ],
+            },
         ),
         migrations.SeparateDatabaseAndState(
             database_operations=[
