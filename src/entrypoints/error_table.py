@@ -16,6 +16,7 @@ from application.ports.notifier import NoticeRefused, NotifierUnavailable
 from application.ports.payment_callbacks import CallbackNotSigned
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayRefused, GatewayUnavailable
 from application.ports.rate_limit import TooManyRequests
+from application.ports.reading_decoder import BatchTooLarge, DecompressedTooLarge, MalformedBatch
 from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 from domain.access import NotAuthenticated, ScopeMissing
@@ -56,6 +57,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     DomainError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InvalidInput: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
     MalformedBody: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
+    MalformedBatch: Verdict(HTTPStatus.BAD_REQUEST, EX_DATAERR),
     HostNotAllowed: Verdict(HTTPStatus.BAD_REQUEST, EX_USAGE),
     NotAuthenticated: Verdict(HTTPStatus.UNAUTHORIZED, EX_NOPERM),
     CallbackNotSigned: Verdict(HTTPStatus.UNAUTHORIZED, EX_NOPERM),
@@ -69,6 +71,8 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     Gone: Verdict(HTTPStatus.GONE, EX_NOINPUT),
     StaleObjectError: Verdict(HTTPStatus.PRECONDITION_FAILED, EX_UNAVAILABLE),
     BodyTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
+    BatchTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
+    DecompressedTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     UnsupportedMediaType: Verdict(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, EX_USAGE),
     RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     KeyReused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_USAGE),
