@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -260,6 +261,32 @@ class ReadingViewsContract(StoreBinding):
         assert refusal.value.data["field"] == "metric"
         narrower = SeriesFilter(device="pump", metric="m-0")
         assert views.list(store.context.tenant_id, narrower, ALL).items == ()
+
+    @pytest.mark.promise("A6")
+    def test_look_for_labels_among_a_bounded_number_of_series(
+        self,
+        store: Store,
+        views: ReadingViews,
+        catalogue: SeriesCatalogue,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(sys.modules[type(views).__module__], "SERIES_LOOKED_AT_MAX", 4)
+        tenant_id, label = store.context.tenant_id, ("n", "1")
+        key = SeriesKey("pump", "m-0", (label,))
+        others = [SeriesKey("pump", f"m-{n}", (("n", str(n)),)) for n in range(4)]
+        store_readings(store, catalogue, [(key, FIRST, 1.0)])
+        catalogue.add(tenant_id, others)
+        wide = SeriesFilter(device="pump", labels=(label,))
+        questions: tuple[Callable[[], object], ...] = (
+            lambda: views.list(tenant_id, wide, ALL),
+            lambda: views.latest(tenant_id, wide),
+        )
+        for question in questions:
+            with pytest.raises(InvalidInput):
+                question()
+        narrow = SeriesFilter(device="pump", metric="m-0", labels=(label,))
+        assert [view.value for view in views.list(tenant_id, narrow, ALL).items] == [1.0]
+        assert [view.value for view in views.latest(tenant_id, narrow).items] == [1.0]
 
 
 class RejectViewsContract(StoreBinding):
