@@ -67,6 +67,8 @@ def known_order_id(client: CheckedClient) -> str:
 @pytest.fixture(scope="module")
 def known_device_id(client: CheckedClient) -> str:
     """A device that is there."""
+    registered = client.post("/v1/devices", {"name": KNOWN_DEVICE}, idempotency_key="device")
+    assert registered.status == 201
     bad = b'{"device": "pump-7", "metric": "t", "ts": 1767225600000, "value": "x"}\n'
     good = bad.replace(b'"x"', b"1.5")
     client.call(
@@ -74,8 +76,6 @@ def known_device_id(client: CheckedClient) -> str:
     )
     _rejects[:] = [reject["id"] for reject in client.get("/v1/rejects").json["items"]]
     assert len(_rejects) == LETTERS
-    registered = client.post("/v1/devices", {"name": KNOWN_DEVICE}, idempotency_key="device")
-    assert registered.status == 201
     found: str = registered.json["id"]
     return found
 

@@ -61,7 +61,7 @@ EXEMPT = {
     "SensorReading": "what was measured; dropped by the month when its retention ends",
     "DirtyMark": "work for the rollups; removed by whoever does it",
     "LatestReading": "follows the readings",
-    "RejectedReading": "what was sent and not stored; kept until it is replayed",
+    "RejectedReading": "what was sent and not stored; removed when it is old",
     "StockReservation": "goes with its release or sale; stock that is reserved can't be deleted",
 }
 """Models without the policy, each with the reason."""
