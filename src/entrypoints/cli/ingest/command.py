@@ -103,7 +103,7 @@ def ingest(
         precision=precision,
         batch_rows=batch_rows,
     )
-    sender = sending.Sender(found_url, found_token, connections=connections, precision=precision)
+    sender = sending.Sender.to(found_url, found_token, connections=connections, precision=precision)
     loader = loading.Loader(
         sender, options, state_dir.absolute() / "ingest", loading.target_of(found_url, found_token)
     )
