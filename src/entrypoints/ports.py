@@ -374,6 +374,7 @@ class Ports(containers.DeclarativeContainer):
                 web_threads=settings.provided.web_threads,
                 worker_threads=settings.provided.worker_threads,
                 saga_threads=settings.provided.saga_threads,
+                intake_threads=settings.provided.intake_threads,
             ),
             providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
             providers.Factory(

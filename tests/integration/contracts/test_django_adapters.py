@@ -41,6 +41,7 @@ from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.intake_contract import IntakeContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
 from unit.contracts.outbox_messages import REACTIONS, PassTime
@@ -148,6 +149,9 @@ class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
 
 
 class TestDevices(DjangoBinding, DeviceContract): ...
+
+
+class TestIntakes(DjangoBinding, IntakeContract): ...
 
 
 class TestSeriesCatalogue(DjangoBinding, SeriesCatalogueContract):

@@ -51,6 +51,8 @@ CODES = """
     telemetry.rejects.RejectReplayed reject-replayed
     telemetry.rejects.RejectUnreadable reject-unreadable
     telemetry.batch.BatchRefused batch-refused
+    telemetry.intake.IntakeEnded intake-ended
+    telemetry.intake.TooManyIntakes too-many-intakes
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
