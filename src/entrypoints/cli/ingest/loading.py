@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.ingest.batches import Batch, Mapper, batch_of_lines
 from entrypoints.cli.ingest.column_map import MapOptions
@@ -21,7 +23,7 @@ from entrypoints.cli.ingest.sending import Answer, Sender
 from entrypoints.cli.ingest.sources import LoadOptions, form_of, opened
 from entrypoints.cli.ingest.times import TimeReader
 
-_READ_FAULTS: Final = (OSError, EOFError, zlib.error)
+_READ_FAULTS: Final = (OSError, EOFError, zlib.error, UnicodeDecodeError, pa.ArrowException)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

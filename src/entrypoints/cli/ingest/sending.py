@@ -166,8 +166,7 @@ _EXIT_CODES: Final = {
     401: os.EX_NOPERM,
     403: os.EX_NOPERM,
     404: os.EX_UNAVAILABLE,
-    413: os.EX_DATAERR,
-    422: os.EX_DATAERR,
+    413: os.EX_USAGE,
 }
 
 
