@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from adapters.system_clock import new_id
@@ -14,7 +14,9 @@ from domain.inventory.product import Product
 from domain.inventory.stock_item import StockItem
 from domain.money import Money
 from domain.orders.order import Order, OrderLine, ReturnLine
+from domain.telemetry.batch import Mode
 from domain.telemetry.device import Device
+from domain.telemetry.intake import Intake, SentBatch
 
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """When everything happens, unless a test says otherwise."""
@@ -63,6 +65,23 @@ def a_product(*, sku: str | None = None, name: str = "Tea", at: datetime = NOON)
 def a_device(*, name: str | None = None, description: str = "", at: datetime = NOON) -> Device:
     """A device that was just registered, by a person."""
     return Device.register(id=new_id(), name=name or f"device-{new_id()}", description=description, at=at)
+
+
+def a_sent_batch(**fields: Any) -> SentBatch:
+    """Lines without defaults, all of which have to be good, unless told otherwise."""
+    lines: dict[str, Any] = {
+        "form": "line",
+        "precision": "ns",
+        "device": None,
+        "metric": None,
+        "mode": Mode.STRICT,
+    }
+    return SentBatch(**{**lines, **fields})
+
+
+def an_intake(*, size_bytes: int = 100, at: datetime = NOON, **batch: Any) -> Intake:
+    """An intake that was just received."""
+    return Intake.receive(id=new_id(), batch=a_sent_batch(**batch), size_bytes=size_bytes, at=at)
 
 
 def stock_of(product: Product, *, on_hand: int = 0, at: datetime = NOON) -> StockItem:

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
 
+from application.ports.intakes import LOAD_INTAKE
 from application.ports.outbox import Subscriptions
 from domain.orders.events import OrderAmended, OrderCancelled, OrderPlaced
+from domain.telemetry.intake_events import IntakeReceived
 
 ORDER_EMAIL: Final = "order_email"
 """Tells the customer by e-mail."""
@@ -19,6 +21,7 @@ REACTIONS: Final[Subscriptions] = MappingProxyType(
         OrderPlaced: (ORDER_EMAIL, ORDER_WEBHOOK),
         OrderAmended: (ORDER_WEBHOOK,),
         OrderCancelled: (ORDER_EMAIL, ORDER_WEBHOOK),
+        IntakeReceived: (LOAD_INTAKE,),
     }
 )
 

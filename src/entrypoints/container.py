@@ -43,6 +43,7 @@ from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from application.telemetry.ingest_readings import IngestReadingsHandler
 from application.telemetry.register_device import RegisterDeviceHandler
+from application.telemetry.replay_reject import ReplayRejectHandler
 from application.telemetry.resolve_series import ResolveSeries
 from application.telemetry.restore_device import RestoreDeviceHandler
 from domain.orders.fulfilment import FREE_ORDER_FULFILMENT, ORDER_FULFILMENT
@@ -90,6 +91,32 @@ class Container(Ports):
     )
     restore_product = providers.Singleton(
         RestoreProductHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    register_device = providers.Singleton(
+        RegisterDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    describe_device = providers.Singleton(
+        DescribeDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
+    delete_device = providers.Singleton(
+        DeleteDeviceHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    restore_device = providers.Singleton(
+        RestoreDeviceHandler,
         open_unit_of_work=Ports.unit_of_work.provider,
         now=Ports.now,
         back_off=Ports.back_off,
@@ -176,32 +203,6 @@ class Container(Ports):
     order_at_version = providers.Singleton(
         OrderAtVersionHandler, open_unit_of_work=Ports.unit_of_work.provider
     )
-    register_device = providers.Singleton(
-        RegisterDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        new_id=Ports.new_id,
-        back_off=Ports.back_off,
-    )
-    describe_device = providers.Singleton(
-        DescribeDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        back_off=Ports.back_off,
-    )
-    delete_device = providers.Singleton(
-        DeleteDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        new_id=Ports.new_id,
-        back_off=Ports.back_off,
-    )
-    restore_device = providers.Singleton(
-        RestoreDeviceHandler,
-        open_unit_of_work=Ports.unit_of_work.provider,
-        now=Ports.now,
-        back_off=Ports.back_off,
-    )
     resolve_series = providers.Singleton(
         ResolveSeries,
         catalogue=Ports.series_catalogue,
@@ -219,6 +220,12 @@ class Container(Ports):
         now=Ports.now,
         back_off=Ports.back_off,
         retention=Ports.settings.provided.raw_retention,
+    )
+    replay_reject = providers.Singleton(
+        ReplayRejectHandler,
+        rejects=Ports.reject_views,
+        decoder=Ports.reading_decoder,
+        ingest=ingest_readings,
     )
     ensure_partitions = providers.Factory(
         EnsurePartitionsHandler, keeper=Ports.partitions_ahead, now=Ports.now

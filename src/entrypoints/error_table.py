@@ -16,7 +16,7 @@ from application.ports.notifier import NoticeRefused, NotifierUnavailable
 from application.ports.payment_callbacks import CallbackNotSigned
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayRefused, GatewayUnavailable
 from application.ports.rate_limit import TooManyRequests
-from application.ports.reading_decoder import BatchTooLarge, DecompressedTooLarge, MalformedBatch
+from application.ports.reading_decoder import BatchTooLarge, MalformedBatch
 from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 from domain.access import NotAuthenticated, ScopeMissing
@@ -40,6 +40,7 @@ from entrypoints.http_messages.request_errors import (
     MethodNotAllowed,
     NotAcceptable,
     PreconditionRequired,
+    QueriesNotOffered,
     RouteNotFound,
     UnsupportedMediaType,
 )
@@ -73,7 +74,6 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     StaleObjectError: Verdict(HTTPStatus.PRECONDITION_FAILED, EX_UNAVAILABLE),
     BodyTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     BatchTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
-    DecompressedTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     UnsupportedMediaType: Verdict(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, EX_USAGE),
     BatchRefused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
@@ -82,6 +82,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     TooManyRequests: Verdict(HTTPStatus.TOO_MANY_REQUESTS, EX_TEMPFAIL, retryable=True),
     AggregateSpent: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
     InternalError: Verdict(HTTPStatus.INTERNAL_SERVER_ERROR, EX_SOFTWARE),
+    QueriesNotOffered: Verdict(HTTPStatus.NOT_IMPLEMENTED, EX_USAGE),
     NoticeRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     GatewayRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),

@@ -12,6 +12,9 @@ from application.ports.notifier import RETRY_AFTER_MAX_S
 from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
 from application.ports.payment_gateway import KEY_LENGTH_MAX as GATEWAY_KEY_LENGTH_MAX
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
+from application.ports.reading_views import READINGS_PAGE_MAX, SERIES_PER_QUESTION_MAX
+from application.telemetry.drop_partitions import PARTITIONS_PER_RUN
+from application.telemetry.drop_partitions import TRIES_MAX as DROP_TRIES_MAX
 from domain.access import (
     OWNER_LENGTH_MAX,
     SECRET_LENGTH_MAX,
@@ -38,17 +41,20 @@ from domain.orders.order import (
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
 from domain.telemetry.device import DESCRIPTION_LENGTH_MAX, DEVICES_PER_TENANT_MAX
+from domain.telemetry.partitions import MONTHS_AHEAD, PARTITIONS_NEW_MAX
 from domain.telemetry.reading import (
     DEVICE_NAME_LENGTH_MAX,
     READINGS_MAX,
     SERIES_NEW_PER_BATCH_MAX,
     SERIES_PER_TENANT_MAX,
 )
+from domain.telemetry.retention import GRACE
 from entrypoints.settings import (
     RATE_LIMIT_TENANT_DEFAULT,
     RATE_LIMIT_TOKEN_DEFAULT,
     RATE_WINDOW_S_DEFAULT,
     RATE_WINDOW_S_MAX,
+    RAW_RETENTION_DAYS_MAX,
     WEB_THREADS_MAX,
     WEB_WORKERS_MAX,
 )
@@ -57,8 +63,8 @@ MIB: Final = 1024 * 1024
 
 BODY_BYTES_MAX: Final = 1 * MIB
 CALLBACK_BYTES_MAX: Final = 16 * 1024
-BULK_BODY_BYTES_MAX: Final = 32 * MIB
-BULK_BYTES_IN_FLIGHT_MAX: Final = 128 * MIB
+BULK_BODY_BYTES_MAX: Final = 16 * MIB
+BULK_BYTES_IN_FLIGHT_MAX: Final = 64 * MIB
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
 QUERY_LENGTH_MAX: Final = 4_096
@@ -113,6 +119,8 @@ LIMITS: Final = (
     Limit("query parameters", QUERY_PARAMETERS_MAX, "parameters", "in one request"),
     Limit("page, unless told", PAGE_DEFAULT, "items", "`limit` of a list"),
     Limit("page", PAGE_MAX, "items", "largest `limit` of a list"),
+    Limit("page of readings", READINGS_PAGE_MAX, "items", "largest `limit` of readings"),
+    Limit("series of a question", SERIES_PER_QUESTION_MAX, "series", "whose readings are read together"),
     Limit("cursor", CURSOR_LENGTH, "characters", "`cursor` of a list, exactly"),
     Limit("version", VERSION_MAX, "events", "largest `at_version` and `after_version`"),
     Limit(
@@ -175,6 +183,17 @@ LIMITS: Final = (
     Limit("step of asking Redis", REDIS_STEP_TIMEOUT_MS, "milliseconds", "before a process counts by itself"),
     Limit("steps of asking Redis", REDIS_STEPS_MAX, "steps", "that one request waits for at most"),
     Limit("pause of asking Redis", REDIS_ASK_AGAIN_AFTER_S, "seconds", "between tries while it is away"),
+    Limit("new partitions", PARTITIONS_NEW_MAX, "months", "that one request may open"),
+    Limit("months ahead", MONTHS_AHEAD, "months", "after the present one that may have partitions"),
+    Limit("dropped partitions", PARTITIONS_PER_RUN, "partitions", "of one run"),
+    Limit("tries to drop a partition", DROP_TRIES_MAX, "tries", "of half a second for each lock"),
+    Limit(
+        "grace of a partition",
+        int(GRACE.total_seconds()),
+        "seconds",
+        "until it goes, after its last reading has run out",
+    ),
+    Limit("raw retention", RAW_RETENTION_DAYS_MAX, "days", "longest HOLDWATER_RAW_RETENTION_DAYS"),
     Limit(
         "webhook", WEBHOOK_TIMEOUT_S, "seconds", "for a receiver to take one, from the look-up of its name on"
     ),

@@ -76,6 +76,15 @@ def _audited_url(settings: Settings) -> str:
     return settings.database_system_url or settings.database_url
 
 
+def _by_store(settings: Any, memory: Any, module: str, name: str) -> providers.Selector[Any]:
+    """One in a process, over the store that is chosen; its adapters have the port's name after their own."""
+    return providers.Selector(
+        settings.provided.persistence,
+        django=providers.Singleton(_named(f"adapters.django_orm.{module}.Django{name}")),
+        memory=providers.Singleton(_named(f"adapters.memory.{module}.InMemory{name}"), memory),
+    )
+
+
 class Ports(containers.DeclarativeContainer):
     """One entry for each port: the adapter that the settings choose."""
 
@@ -185,37 +194,17 @@ class Ports(containers.DeclarativeContainer):
         kept_s=LAG_KEPT_S,
         wait_s=LAG_WAIT_S,
     )
-    saga_views = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_views.DjangoSagaViews")),
-        memory=providers.Singleton(_named("adapters.memory.saga_views.InMemorySagaViews"), memory),
-    )
-    due_sagas = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoDueSagas")),
-        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemoryDueSagas"), memory),
-    )
-    saga_directory = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoSagaDirectory")),
-        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemorySagaDirectory"), memory),
-    )
-    stray_replies = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.stray_replies.DjangoStrayReplies")),
-        memory=providers.Singleton(_named("adapters.memory.stray_replies.InMemoryStrayReplies"), memory),
-    )
+    saga_views = _by_store(settings, memory, "saga_views", "SagaViews")
+    due_sagas = _by_store(settings, memory, "saga_repositories", "DueSagas")
+    saga_directory = _by_store(settings, memory, "saga_repositories", "SagaDirectory")
+    stray_replies = _by_store(settings, memory, "stray_replies", "StrayReplies")
     # By the gateway's name in the address; none without a secret.
     callback_readers = providers.Singleton(
         _callback_readers,
         settings.provided.payment_callback_secret,
         providers.Object(_named("adapters.payment_gateways.sandbox_callbacks.SandboxCallbackReader")),
     )
-    late_replies = providers.Selector(
-        settings.provided.persistence,
-        django=providers.Singleton(_named("adapters.django_orm.saga_repositories.DjangoLateReplies")),
-        memory=providers.Singleton(_named("adapters.memory.saga_repositories.InMemoryLateReplies"), memory),
-    )
+    late_replies = _by_store(settings, memory, "saga_repositories", "LateReplies")
     dead_letters = providers.Selector(
         settings.provided.persistence,
         django=providers.Singleton(_named("adapters.django_orm.outbox.DjangoDeadLetters")),
@@ -288,6 +277,8 @@ class Ports(containers.DeclarativeContainer):
         django=providers.Factory(_named("adapters.django_orm.read_models.DjangoReadModels")),
         memory=providers.Factory(_named("adapters.memory.read_models.InMemoryReadModels"), database=memory),
     )
+    reading_views = _by_store(settings, memory, "reading_views", "ReadingViews")
+    reject_views = _by_store(settings, memory, "reject_views", "RejectViews")
     # One in a process, which remembers what it found.
     series_catalogue = providers.Selector(
         settings.provided.persistence,
@@ -383,6 +374,7 @@ class Ports(containers.DeclarativeContainer):
                 web_threads=settings.provided.web_threads,
                 worker_threads=settings.provided.worker_threads,
                 saga_threads=settings.provided.saga_threads,
+                intake_threads=settings.provided.intake_threads,
             ),
             providers.Factory(_named("adapters.redis_readiness.RedisCheck"), url=settings.provided.redis_url),
             providers.Factory(

@@ -78,6 +78,8 @@ class Settings:
     """Messages that one worker process handles at once."""
     saga_threads: int = 8
     """Sagas that one worker process advances at once, beside the messages."""
+    intake_threads: int = 2
+    """Batches of readings that one worker process loads at once, beside both."""
     rate_limit_token: int = RATE_LIMIT_TOKEN_DEFAULT
     """Requests of one token owner in a window."""
     rate_limit_tenant: int = RATE_LIMIT_TENANT_DEFAULT
@@ -186,6 +188,7 @@ class Settings:
             web_threads=_count(env, "HOLDWATER_WEB_THREADS", default=8, maximum=WEB_THREADS_MAX),
             worker_threads=_count(env, "HOLDWATER_WORKER_THREADS", default=4, maximum=WORKER_THREADS_MAX),
             saga_threads=_count(env, "HOLDWATER_SAGA_THREADS", default=8, maximum=WORKER_THREADS_MAX),
+            intake_threads=_count(env, "HOLDWATER_INTAKE_THREADS", default=2, maximum=WORKER_THREADS_MAX),
             rate_limit_token=_count(
                 env, "HOLDWATER_RATE_LIMIT_TOKEN", default=RATE_LIMIT_TOKEN_DEFAULT, maximum=RATE_LIMIT_MAX
             ),

@@ -1,4 +1,4 @@
-"""What events make of orders, products, stock, devices and payments: told a second time, from the stored JSON alone.
+"""What events make of orders, products, stock, devices, intakes, payments: told again, from the stored JSON alone.
 
 A state is a dict by the names of the table's columns; rows of child tables stand under CHILDREN by their own key. A new
 type of event is one more function here.
@@ -15,6 +15,7 @@ Data = Mapping[str, Any]
 Step = Callable[[State, Data, datetime], None]
 
 CHILDREN: Final = "children"
+COUNTS: Final = ("accepted", "duplicate", "conflict", "rejected")
 DELETION: Final = ("deleted_at", "deletion_id", "deleted_by", "deletion_reason")
 PURGED: Final = {
     "customer_ref": "redacted",
@@ -162,6 +163,35 @@ def _device_registered(state: State, data: Data, at: datetime) -> None:
 @folds("device.described")
 def _device_described(state: State, data: Data, at: datetime) -> None:
     state["description"] = data["description"]
+
+
+@folds("intake.received")
+def _intake_received(state: State, data: Data, at: datetime) -> None:
+    state.update(
+        {name: data[name] for name in ("form", "precision", "device", "metric", "mode", "size_bytes")},
+        status="waiting",
+        faults=[],
+        created_at=at,
+    )
+    state.update(dict.fromkeys((*COUNTS, "refusal_code", "refusal_detail")))
+
+
+@folds("intake.loaded")
+def _intake_loaded(state: State, data: Data, at: datetime) -> None:
+    _end_intake(state, "loaded", data)
+    state.update({name: data[name] for name in COUNTS})
+
+
+@folds("intake.refused")
+def _intake_refused(state: State, data: Data, at: datetime) -> None:
+    _end_intake(state, "refused", data)
+    state["refusal_code"], state["refusal_detail"] = data["code"], data["detail"]
+
+
+def _end_intake(state: State, status: str, data: Data) -> None:
+    if state["status"] != "waiting":
+        raise NotAsOrdered(f"it is {status} after it was {state['status']}")
+    state["status"], state["faults"] = status, data["faults"]
 
 
 @folds("stock.opened")

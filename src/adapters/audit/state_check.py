@@ -125,7 +125,7 @@ class StateCheck:
         word, name = LISTS[column]
         stored = [each for each in row if isinstance(each, dict)] if isinstance(row, list) else []
         if [each[name] for each in told] != [each.get(name) for each in stored]:
-            expected = ", ".join(each[name] for each in told)
+            expected = ", ".join(str(each[name]) for each in told)
             self._differ(key, kind, column, expected, EVENTS_SAY, row, ROW_SAYS)
             return
         for each, found in zip(told, stored, strict=True):

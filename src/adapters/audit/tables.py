@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.audit.fold import DELETION
+from adapters.audit.fold import COUNTS, DELETION
 
 NOT_COMPARED: Final = {
     "saga": frozenset({"wake_at", "fence", "leased_until"}),
@@ -73,6 +73,14 @@ TABLES: Final = (
     Table(kind="product", name="product", columns=(*_LIFE, "sku", "name", *DELETION)),
     Table(kind="device", name="device", columns=(*_LIFE, "name", "description", *DELETION)),
     Table(
+        kind="intake",
+        name="intake",
+        columns=(
+            *_LIFE, "status", "form", "precision", "device", "metric", "mode", "size_bytes", *COUNTS, "refusal_code",
+            "refusal_detail", "faults",
+        ),
+    ),
+    Table(
         kind="stock",
         name="stock_item",
         columns=(
@@ -129,7 +137,7 @@ EVENTS: Final = (
 )
 
 
-LISTS: Final = {"steps": ("step", "name"), "refunds": ("refund", "id")}
+LISTS: Final = {"steps": ("step", "name"), "refunds": ("refund", "id"), "faults": ("fault", "row")}
 """Columns of JSON text that hold a list of objects: what one is called, and by which field it is known."""
 
 

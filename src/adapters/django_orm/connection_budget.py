@@ -19,21 +19,21 @@ class ConnectionBudget:
     """ReadinessCheck: the connections of all processes fit.
 
     These are `web_workers` × `web_threads`, for each web worker one more while `/metrics` asks for the lag, a worker's
-    `worker_threads` and `saga_threads`, and `spare` for relay, commands and operators.
+    `worker_threads`, `saga_threads` and `intake_threads`, and `spare` for relay, commands and operators.
     """
 
     web_workers: int
     web_threads: int
     worker_threads: int
     saga_threads: int
+    intake_threads: int
     spare: int = 10
 
     def __call__(self) -> CheckResult:
         """See the port."""
         name = "connection budget"
-        needed = (
-            self.web_workers * (self.web_threads + 1) + self.worker_threads + self.saga_threads + self.spare
-        )
+        a_worker = self.worker_threads + self.saga_threads + self.intake_threads
+        needed = self.web_workers * (self.web_threads + 1) + a_worker + self.spare
         try:
             ((offered,),) = query_of_nobody(
                 "SELECT current_setting('max_connections')::integer"
@@ -46,9 +46,9 @@ class ConnectionBudget:
         if needed > offered:
             problem = (
                 f"{self.web_workers} web workers of {self.web_threads} threads, a worker of "
-                f"{self.worker_threads} + {self.saga_threads} and "
+                f"{self.worker_threads} + {self.saga_threads} + {self.intake_threads} and "
                 f"{self.spare} spare need {needed} connections, the server admits {offered}; raise max_connections, "
-                "or lower HOLDWATER_WEB_WORKERS, HOLDWATER_WEB_THREADS, HOLDWATER_WORKER_THREADS or "
-                "HOLDWATER_SAGA_THREADS"
+                "or lower HOLDWATER_WEB_WORKERS, HOLDWATER_WEB_THREADS, HOLDWATER_WORKER_THREADS, "
+                "HOLDWATER_SAGA_THREADS or HOLDWATER_INTAKE_THREADS"
             )
         return CheckResult(name, required=True, problem=problem)

@@ -22,6 +22,7 @@ from adapters.django_orm.aggregate_rows import (
 from adapters.django_orm.compiled_queries import CompiledQuery, compile_query, slot, slots
 from adapters.django_orm.devices import device_by_id, device_of, device_rows, missing_device
 from adapters.django_orm.event_rows import COLUMNS, recorded_event
+from adapters.django_orm.intakes import INTAKE_BY_ID, intake_of
 from adapters.django_orm.message_lag import lag_of_tenant
 from adapters.django_orm.missing import missing_order, missing_product
 from adapters.django_orm.models import Device as DeviceModel
@@ -33,6 +34,7 @@ from adapters.django_orm.tenant_session import Row, query_once
 from adapters.row_mapping.json_codec import event_to_data
 from application.ports.device_view import DeviceView
 from application.ports.event_store import RecordedEvent
+from application.ports.intakes import IntakeView
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
@@ -51,6 +53,7 @@ from application.ports.read_models import (
 from domain.errors import NotFound
 from domain.orders.order import Order
 from domain.payments.payment import Payment
+from domain.telemetry.intake import Intake
 
 _HAS_EVENTS: Final = (
     "SELECT 1 FROM event WHERE tenant_id = %s AND stream_id = %s AND stream_kind = %s AND version = 1"
@@ -165,6 +168,13 @@ class DjangoReadModels:
         if not rows:
             raise missing_device(self._query, self._tenant_id, device_id)
         return DeviceView.of(device_of(rows[0]))
+
+    def intake(self, intake_id: UUID) -> IntakeView:
+        """See the port."""
+        rows = self._query(INTAKE_BY_ID, (self._tenant_id, intake_id))
+        if not rows:
+            raise NotFound(kind=Intake.kind, id=str(intake_id))
+        return IntakeView.of(intake_of(rows[0]))
 
     def devices(
         self, wanted: DeviceFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT

@@ -10,6 +10,7 @@ from uuid import UUID
 from adapters.django_orm.row_writes import AggregateTable, Delete, Insert, RowWrite, Statement, Update
 from adapters.row_mapping.deletions import DELETION_COLUMNS
 from adapters.row_mapping.devices import device_to_row
+from adapters.row_mapping.intakes import COUNTS, intake_to_row
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
@@ -27,12 +28,17 @@ from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.soft_deletion import Deleted, Restored
 from domain.telemetry.device import Device
+from domain.telemetry.intake import Intake
 
 PRODUCT_TABLE: Final = AggregateTable(
     name="product", changing=("version", "name", "updated_at", *DELETION_COLUMNS)
 )
 DEVICE_TABLE: Final = AggregateTable(
     name="device", changing=("version", "description", "updated_at", *DELETION_COLUMNS)
+)
+INTAKE_TABLE: Final = AggregateTable(
+    name="intake",
+    changing=("version", "status", *COUNTS, "refusal_code", "refusal_detail", "faults", "updated_at"),
 )
 STOCK_ITEM_TABLE: Final = AggregateTable(
     name="stock_item",
@@ -151,6 +157,14 @@ def device_writes(device: Device, stored_version: int) -> tuple[RowWrite, ...]:
     if stored_version > 0:
         return (Update(DEVICE_TABLE, Device.kind, row, stored_version),)
     return (Insert(DEVICE_TABLE.name, row),)
+
+
+def intake_writes(intake: Intake, stored_version: int) -> tuple[RowWrite, ...]:
+    """Write the intake over its `stored_version`; its body is written apart."""
+    row = intake_to_row(intake)
+    if stored_version > 0:
+        return (Update(INTAKE_TABLE, Intake.kind, row, stored_version),)
+    return (Insert(INTAKE_TABLE.name, row),)
 
 
 def stock_item_writes(item: StockItem, stored_version: int, events: Sequence[Event]) -> tuple[RowWrite, ...]:

@@ -10,6 +10,7 @@ from adapters.django_orm import idempotency
 from adapters.django_orm.copy_writer import DjangoReadingWriter
 from adapters.django_orm.devices import DjangoDeviceRepository
 from adapters.django_orm.event_store import DjangoEventStore
+from adapters.django_orm.intakes import DjangoIntakeRepository
 from adapters.django_orm.outbox import DjangoInbox
 from adapters.django_orm.pending_writes import PendingWrites
 from adapters.django_orm.rejects import DjangoRejectWriter
@@ -41,6 +42,7 @@ class DjangoUnitOfWork:
     stock_items: DjangoStockItemRepository
     payments: DjangoPaymentRepository
     devices: DjangoDeviceRepository
+    intakes: DjangoIntakeRepository
     sagas: DjangoSagaRepository
     events: DjangoEventStore
     inbox: DjangoInbox
@@ -75,6 +77,7 @@ class DjangoUnitOfWork:
         self.stock_items = DjangoStockItemRepository(*parts)
         self.payments = DjangoPaymentRepository(*parts)
         self.devices = DjangoDeviceRepository(*parts)
+        self.intakes = DjangoIntakeRepository(*parts)
         self.sagas = DjangoSagaRepository(*parts)
         self.events = DjangoEventStore(*parts)
         self.inbox = DjangoInbox(self._session)

@@ -18,9 +18,13 @@ from application.ports.outbox import Wake
 from application.ports.task_queue import Lane, QueueUnavailable, lane_of
 
 NAMESPACE: Final = "holdwater"
-QUEUES: Final = {Lane.MESSAGES: f"{NAMESPACE}_wakes", Lane.SAGAS: f"{NAMESPACE}_saga_wakes"}
+QUEUES: Final = {
+    Lane.MESSAGES: f"{NAMESPACE}_wakes",
+    Lane.SAGAS: f"{NAMESPACE}_saga_wakes",
+    Lane.READINGS: f"{NAMESPACE}_reading_wakes",
+}
 """One for each lane, by the names that they have in the broker, as the tasks' are."""
-TASKS: Final = {Lane.MESSAGES: "drain_key", Lane.SAGAS: "advance_saga"}
+TASKS: Final = {Lane.MESSAGES: "drain_key", Lane.SAGAS: "advance_saga", Lane.READINGS: "load_intake"}
 TRY_AGAIN_AFTER_S: Final = 0.5
 """While the broker is away."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from application.ports.readings import Decoded, ReadingColumns
@@ -24,11 +25,21 @@ class LoopColumnOperations:
             reason = rules.fault_of(columns.times[at], columns.values[at])
             return (reason, DETAILS[reason]) if reason else None
 
-        return _parted(columns, fault)
+        kept, rejects = _parted(columns, fault)
+        # −0 plus 0 is 0; everything else plus 0 is itself.
+        values = memoryview(array("d", [value + 0.0 for value in kept.values]))
+        return Decoded(replace(kept, values=values), rejects)
 
     def without(self, columns: ReadingColumns, refused: Mapping[int, Fault]) -> Decoded:
         """See the port."""
         return _parted(columns, lambda at: refused.get(columns.key_of[at]))
+
+    def named(self, columns: ReadingColumns) -> ReadingColumns:
+        """See the port."""
+        named = sorted(set(columns.key_of))
+        place_of = {old: new for new, old in enumerate(named)}
+        key_of = memoryview(array("i", [place_of[old] for old in columns.key_of]))
+        return replace(columns, keys=tuple(columns.keys[old] for old in named), key_of=key_of)
 
     def months(self, columns: ReadingColumns) -> Mapping[int, int]:
         """See the port."""
@@ -63,7 +74,7 @@ def _parted(columns: ReadingColumns, fault_at: Callable[[int], Fault | None]) ->
         columns.keys,
         memoryview(array("i", [columns.key_of[at] for at in good])),
         memoryview(array("q", [columns.times[at] for at in good])),
-        memoryview(array("d", [columns.values[at] + 0.0 for at in good])),  # −0 plus 0 is 0
+        memoryview(array("d", [columns.values[at] for at in good])),
         memoryview(array("i", [columns.rows[at] for at in good])),
     )
     return Decoded(kept, tuple(rejects))

@@ -85,6 +85,8 @@ class Changes:
     redacted: list[UUID] = field(default_factory=list)
     """Streams of the events' tenant whose committed events are to be redacted."""
     readings: AddedReadings = field(default_factory=AddedReadings)
+    intake_bodies: dict[tuple[UUID, UUID], bytes | None] = field(default_factory=dict)
+    """By tenant and intake; None: it is dropped."""
     claimed: RequestName | None = None
     outcome: Row | None = None
 
@@ -125,6 +127,7 @@ class InMemoryDatabase:
         self.messages = MessageTable()
         self.saga_leases = SagaLeases()
         self.readings = ReadingTable()
+        self.intake_bodies: dict[tuple[UUID, UUID], bytes] = {}
         self.late_replies: dict[tuple[UUID, UUID], LateReply] = {}
         self.stray_replies: dict[UUID, StrayReply] = {}
         self.tenants_of_known_devices: set[UUID] = set()
@@ -197,6 +200,11 @@ class InMemoryDatabase:
         with self.latch:
             if name not in self._series[tenant_id]:
                 self._series[tenant_id][name] = next(self._series_ids)
+
+    def all_series(self, tenant_id: UUID) -> tuple[tuple[SeriesName, int], ...]:
+        """Every series of the tenant with its id."""
+        with self.latch:
+            return tuple(self._series[tenant_id].items())
 
     def series_count(self, tenant_id: UUID) -> int:
         """How many the tenant has."""
@@ -288,6 +296,7 @@ class InMemoryDatabase:
             self._unique_ids.update(changes.unique_ids)
             self.saga_leases.replace(changes.saga_leases)
             self.readings.commit(changes.readings)
+            self._keep_bodies(changes)
             for stream_id in changes.redacted:
                 self._redact(changes.events[0]["tenant_id"], stream_id)
                 self._redact_replies(changes.events[0]["tenant_id"], stream_id)
@@ -304,6 +313,12 @@ class InMemoryDatabase:
         saga = self._rows.get(outcome["saga"])
         is_live = saga is not None and saga["status"] not in ENDED
         return outcome["expires_at"] <= at and not is_live
+
+    def _keep_bodies(self, changes: Changes) -> None:
+        for key, body in changes.intake_bodies.items():
+            self.intake_bodies.pop(key, None)
+            if body is not None:
+                self.intake_bodies[key] = body
 
     def _settle(self, settled: Sequence[Message], at: datetime) -> None:
         rows = []

@@ -11,11 +11,13 @@ from adapters.memory.database import InMemoryDatabase, Row
 from adapters.memory.message_lag import lag_of
 from adapters.memory.missing import missing
 from adapters.row_mapping.devices import device_from_row
+from adapters.row_mapping.intakes import intake_from_row
 from adapters.row_mapping.orders import order_from_row
 from adapters.row_mapping.payments import payment_from_row
 from adapters.row_mapping.products import product_from_row
 from adapters.row_mapping.stock_items import stock_item_from_row
 from application.ports.device_view import DeviceView
+from application.ports.intakes import IntakeView
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import (
@@ -37,6 +39,7 @@ from domain.inventory.stock_item import StockItem
 from domain.orders.order import Order
 from domain.payments.payment import Payment
 from domain.telemetry.device import Device
+from domain.telemetry.intake import Intake
 
 Item = TypeVar("Item")
 
@@ -124,6 +127,13 @@ class InMemoryReadModels:
         if row is None or row["deleted_at"] is not None:
             raise missing(Device.kind, str(device_id), row)
         return _device_view(row)
+
+    def intake(self, intake_id: UUID) -> IntakeView:
+        """See the port."""
+        row = self._database.row((Intake.kind, self._tenant_id, intake_id))
+        if row is None:
+            raise NotFound(kind=Intake.kind, id=str(intake_id))
+        return IntakeView.of(intake_from_row(row))
 
     def devices(
         self, wanted: DeviceFilter, *, after: PageKey | None = None, limit: int = PAGE_DEFAULT

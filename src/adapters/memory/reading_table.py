@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -33,11 +33,14 @@ class AddedReadings:
 
     values: dict[ReadingKey, float] = field(default_factory=dict)
     rejects: list[KeptReject] = field(default_factory=list)
+    replayed: dict[UUID, datetime] = field(default_factory=dict)
+    """When each reject was replayed."""
 
     def clear(self) -> None:
         """Nothing, after all."""
         self.values.clear()
         self.rejects.clear()
+        self.replayed.clear()
 
 
 class ReadingTable:
@@ -66,3 +69,5 @@ class ReadingTable:
             if known is None or known[0] < time:
                 self.latest[tenant_id, series_id] = (time, value)
         self.rejects |= {kept.id: kept for kept in added.rejects}
+        for reject_id, at in added.replayed.items():
+            self.rejects[reject_id] = replace(self.rejects[reject_id], replayed_at=at)

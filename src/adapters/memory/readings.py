@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from adapters.memory.reading_table import KeptReject
 from adapters.memory.transaction import Transaction
 from application.ports.readings import ReadingColumns, Written
+from application.ports.reject_views import RejectView
+from domain.errors import NotFound
 from domain.telemetry.batch import Reject
 from domain.telemetry.conflicts import conflict_between
+from domain.telemetry.rejects import RejectReplayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,16 @@ class InMemoryRejectWriter:
             KeptReject(context.tenant_id, database.new_id(), reject, context.correlation_id, at)
             for reject in rejects
         )
+
+    def mark_replayed(self, reject_id: UUID) -> None:
+        """See the port."""
+        database, tenant_id = self.transaction.database, self.transaction.context.tenant_id
+        self.transaction.lock([("reject", tenant_id, reject_id)])
+        kept = database.readings.rejects.get(reject_id)
+        if kept is None or kept.tenant_id != tenant_id:
+            raise NotFound(kind=RejectView.kind, id=str(reject_id))
+        replayed = self.transaction.changes.readings.replayed
+        replayed_at = kept.replayed_at or replayed.get(reject_id)
+        if replayed_at is not None:
+            raise RejectReplayed(id=str(reject_id), replayed_at=replayed_at.isoformat())
+        replayed[reject_id] = database.now()

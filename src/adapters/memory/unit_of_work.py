@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from adapters.memory.database import InMemoryDatabase
 from adapters.memory.devices import InMemoryDeviceRepository
 from adapters.memory.event_store import InMemoryEventStore
+from adapters.memory.intakes import InMemoryIntakeRepository
 from adapters.memory.outbox import InMemoryInbox
 from adapters.memory.readings import InMemoryReadingWriter, InMemoryRejectWriter
 from adapters.memory.repositories import (
@@ -57,6 +58,7 @@ class InMemoryUnitOfWork:
         self.stock_items = InMemoryStockItemRepository(self._transaction, self._writes)
         self.payments = InMemoryPaymentRepository(self._transaction, self._writes)
         self.devices = InMemoryDeviceRepository(self._transaction, self._writes)
+        self.intakes = InMemoryIntakeRepository(self._transaction, self._writes)
         self.sagas = InMemorySagaRepository(self._transaction, self._writes)
         self.events = InMemoryEventStore(self._transaction, self._writes)
         self.inbox = InMemoryInbox(self._transaction)

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from application.ports.device_view import DeviceView
+from application.ports.intakes import IntakeView
 from application.ports.outbox import ConsumerLag
 from application.ports.payment_view import PaymentView
 from domain.inventory.product import Product
@@ -264,6 +265,10 @@ class ReadModels(Protocol):
 
     def device(self, device_id: UUID) -> DeviceView:
         """Raises NotFound, Gone."""
+        ...
+
+    def intake(self, intake_id: UUID) -> IntakeView:
+        """Raises NotFound."""
         ...
 
     def devices(

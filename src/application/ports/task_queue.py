@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
+from application.ports.intakes import LOAD_INTAKE
 from application.ports.outbox import Wake
 from application.ports.sagas import SAGA_WAKE
 from domain.errors import DomainError
@@ -19,11 +20,15 @@ class Lane(StrEnum):
 
     MESSAGES = "messages"
     SAGAS = "sagas"
+    READINGS = "readings"
+
+
+_LANES: Final = {SAGA_WAKE: Lane.SAGAS, LOAD_INTAKE: Lane.READINGS}
 
 
 def lane_of(wake: Wake) -> Lane:
-    """Sagas wait for the payment gateway, messages for whoever is told."""
-    return Lane.SAGAS if wake.consumer == SAGA_WAKE else Lane.MESSAGES
+    """Sagas wait for the payment gateway, messages for whoever is told; to load readings is work."""
+    return _LANES.get(wake.consumer, Lane.MESSAGES)
 
 
 class QueueUnavailable(DomainError):

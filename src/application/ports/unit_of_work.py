@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from uuid import UUID
 
 from application.ports.event_store import EventStore
+from application.ports.intakes import IntakeRepository
 from application.ports.outbox import Inbox
 from application.ports.readings import ReadingWriter, RejectWriter
 from application.ports.repositories import (
@@ -76,6 +77,8 @@ class UnitOfWork(Protocol):
     def payments(self) -> PaymentRepository: ...
     @property
     def devices(self) -> DeviceRepository: ...
+    @property
+    def intakes(self) -> IntakeRepository: ...
     @property
     def sagas(self) -> SagaRepository: ...
     @property

@@ -65,6 +65,11 @@ class BatchRefused(DomainError):
 
     # Not final: which times and devices are acceptable changes, so the same batch may pass later.
 
+    @property
+    def faults(self) -> tuple[RowFault, ...]:
+        """The first of the bad rows."""
+        return tuple(self.data["faults"])  # type: ignore[arg-type]  # as `because_of` puts it
+
     @staticmethod
     def because_of(rejects: Sequence[Reject], *, rows: int) -> BatchRefused:
         """The refusal that names the first of them."""

@@ -21,8 +21,8 @@ from entrypoints.worker.rounds import holds, stopped_by_signals
 def worker(state_dir: StateDir = STATE_DIR_DEFAULT) -> None:
     """Handle messages until SIGTERM, then finish what runs.
 
-    HOLDWATER_WORKER_THREADS says how many at once, HOLDWATER_SAGA_THREADS how many sagas beside them. Without a
-    broker it looks for work in PostgreSQL itself.
+    HOLDWATER_WORKER_THREADS says how many at once, HOLDWATER_SAGA_THREADS how many sagas beside them,
+    HOLDWATER_INTAKE_THREADS how many batches of readings. Without a broker it looks for work in PostgreSQL itself.
 
     Example: holdwater worker --state-dir var
     """

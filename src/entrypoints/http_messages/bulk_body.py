@@ -59,8 +59,8 @@ def bulk_body(
 ) -> Iterator[bytes]:
     """The whole body, unpacked; its bytes count against the budget until the block ends.
 
-    Raises BodyTooLarge, after dropping the rest; MalformedBody for a body that ends early or is no gzip;
-    UnsupportedContentEncoding; TooManyBodies.
+    Raises BodyTooLarge, after dropping the rest (its `is_one_line`: no line has ended by then); MalformedBody for a
+    body that ends early or is no gzip; UnsupportedContentEncoding; TooManyBodies.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in _PLAIN | _GZIPPED:
@@ -72,7 +72,8 @@ def bulk_body(
             chunks = body_chunks(environ)
             for piece in _unpacked(chunks, bytes_max) if encoding in _GZIPPED else chunks:
                 if taken + len(piece) > bytes_max:
-                    raise BodyTooLarge(bytes_max=bytes_max)
+                    is_one_line = not any(b"\n" in each for each in (*pieces, piece.rstrip()))
+                    raise BodyTooLarge(bytes_max=bytes_max, is_one_line=is_one_line)
                 budget.take(len(piece))
                 taken += len(piece)
                 pieces.append(piece)

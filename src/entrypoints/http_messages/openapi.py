@@ -16,6 +16,8 @@ from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
 from application.ports.readiness import CheckResult
+from application.ports.reading_views import ReadingView
+from application.ports.reject_views import RejectView
 from application.ports.sagas import LateReply
 from domain.errors import DomainError
 from domain.idempotency import KEY_LENGTH_MAX
@@ -79,6 +81,8 @@ def openapi_document() -> Node:
             {"name": "customers"},
             {"name": "payments"},
             {"name": "products"},
+            {"name": "readings"},
+            {"name": "rejects"},
             {"name": "devices"},
             {"name": "ops"},
             {"name": "operators"},
@@ -110,8 +114,9 @@ def _operation(operation: Operation) -> Node:
         "parameters": [
             *({"$ref": _PARAMETER_REF + name} for name in header_names),
             *(
-                {"name": one.name, "in": "query", "description": one.description, "schema": dict(one.schema)}
+                _parameter(one.name, "query", one.description, dict(one.schema), required=one.is_required)
                 for one in operation.query
+                if not one.is_prefix  # OpenAPI has no words for those; the operation's note tells of them.
             ),
         ],
         "responses": {
@@ -191,6 +196,8 @@ def _schemas() -> Node:
         SagaJournalAnswer,
         LateReply,
         BatchResult,
+        ReadingView,
+        RejectView,
     ]
     _, schemas = msgspec.json.schema_components(
         [*structs, *views, Problem, CheckResult], ref_template=_SCHEMA_REF
@@ -342,6 +349,9 @@ _PARAMETERS: Final = {
     ),
     "saga_id": _parameter(
         "saga_id", "path", "The saga's id.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "reject_id": _parameter(
+        "reject_id", "path", "The reject's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "gateway": _parameter(
         "gateway", "path", "The gateway's name here: `sandbox`.", {"type": "string"}, required=True

@@ -13,6 +13,7 @@ from entrypoints.http_messages.ops_operations import OPS_OPERATIONS
 from entrypoints.http_messages.order_operations import ORDER_OPERATIONS
 from entrypoints.http_messages.payment_operations import PAYMENT_OPERATIONS
 from entrypoints.http_messages.product_operations import PRODUCT_OPERATIONS
+from entrypoints.http_messages.reading_operations import READING_OPERATIONS
 from entrypoints.http_messages.saga_operations import SAGA_OPERATIONS
 
 OPERATIONS: Final = (
@@ -20,7 +21,8 @@ OPERATIONS: Final = (
     *ORDER_OPERATIONS,
     *PAYMENT_OPERATIONS,
     *SAGA_OPERATIONS,
-    *INGEST_OPERATIONS,
     *DEVICE_OPERATIONS,
+    *INGEST_OPERATIONS,
+    *READING_OPERATIONS,
     *OPS_OPERATIONS,
 )

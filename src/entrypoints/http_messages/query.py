@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,9 @@ class QueryParameter:
     read: Read
     schema: Mapping[str, Any]
     description: str
+    is_required: bool = False
+    is_prefix: bool = False
+    """It stands for every parameter `name.X`; all of them come as one mapping from X to the value."""
 
 
 def whole_number(
@@ -120,6 +123,22 @@ def identifier(name: str, description: str) -> QueryParameter:
     return QueryParameter(name, read, {"type": "string", "format": "uuid"}, description)
 
 
+def required(parameter: QueryParameter) -> QueryParameter:
+    """The same, not to be left out."""
+    return replace(parameter, is_required=True)
+
+
+def by_prefix(name: str, description: str, *, length_max: int) -> QueryParameter:
+    """Parameters `name.X`; X and the value are texts of 1 to `length_max` characters."""
+
+    def read(field: str, given: str) -> str:
+        for part in (field.removeprefix(f"{name}."), given):
+            require_text(field, part, length_max=length_max)
+        return given
+
+    return QueryParameter(name, read, {"type": "string"}, description, is_prefix=True)
+
+
 def cursor() -> QueryParameter:
     """Where the page before ended."""
     return QueryParameter(
@@ -131,9 +150,18 @@ def cursor() -> QueryParameter:
 
 
 def parse_query(query_string: str, declared: Sequence[QueryParameter]) -> dict[str, Any]:
-    """The given parameters by name. Raises InvalidInput that names the one that is unknown, repeated or wrong."""
-    if not query_string:
-        return {}
+    """The given parameters by name.
+
+    Raises InvalidInput that names the one that is unknown, repeated, wrong or missing.
+    """
+    values = _values(query_string, declared) if query_string else {}
+    for parameter in declared:
+        if parameter.is_required and parameter.name not in values:
+            raise InvalidInput(field=parameter.name, problem="is missing")
+    return values
+
+
+def _values(query_string: str, declared: Sequence[QueryParameter]) -> dict[str, Any]:
     if len(query_string) > QUERY_LENGTH_MAX:
         raise InvalidInput(field="query", problem=f"must have at most {QUERY_LENGTH_MAX} characters")
     try:
@@ -146,11 +174,19 @@ def parse_query(query_string: str, declared: Sequence[QueryParameter]) -> dict[s
         raise InvalidInput(
             field="query", problem=f"must have at most {QUERY_PARAMETERS_MAX} parameters"
         ) from None
-    by_name = {parameter.name: parameter for parameter in declared}
+    by_name = {parameter.name: parameter for parameter in declared if not parameter.is_prefix}
+    by_prefix = {parameter.name: parameter for parameter in declared if parameter.is_prefix}
     values: dict[str, Any] = {}
     for name, given in pairs:
+        prefix, dot, suffix = name.partition(".")
+        if dot and prefix in by_prefix:
+            group = values.setdefault(prefix, {})
+            if suffix in group:
+                raise InvalidInput(field=name, problem="is given twice")
+            group[suffix] = by_prefix[prefix].read(name, given)
+            continue
         if name not in by_name:
-            known = ", ".join(by_name) or "none"
+            known = ", ".join([*by_name, *(f"{prefix}.NAME" for prefix in by_prefix)]) or "none"
             raise InvalidInput(field=name, problem=f"is no parameter of this operation; it takes {known}")
         if name in values:
             raise InvalidInput(field=name, problem="is given twice")

@@ -53,6 +53,10 @@ class PreconditionRequired(DomainError):
     """The header If-Match is required: send the ETag of what you have read, so that nobody's change is lost."""
 
 
+class QueriesNotOffered(DomainError):
+    """Neither Flux nor InfluxQL is offered; readings are read at /v1/readings."""
+
+
 class HostNotAllowed(DomainError):
     """This service does not answer under that name; add it to HOLDWATER_ALLOWED_HOSTS."""
 

@@ -12,13 +12,12 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 from domain.errors import DomainError
-from entrypoints import drain
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.openapi import openapi_json
 from entrypoints.http_messages.problem_pages import problem_page, problems_index
 from entrypoints.http_messages.request_errors import MethodNotAllowed, RouteNotFound
+from entrypoints.rest_api import readiness
 from entrypoints.rest_api.answers import json_answer, refused
-from entrypoints.rest_api.wiring import container
 
 View = Callable[..., HttpResponse]
 
@@ -64,8 +63,8 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """Each check by its name; 503 when a required one has a problem (A5)."""
-    checks = [check() for check in (drain.check, *container().readiness_checks())]
-    is_ready = all(check.problem is None or not check.required for check in checks)
+    checks = readiness.checks()
+    is_ready = readiness.are_passed(checks)
     return json_answer(200 if is_ready else 503, Encoder.encode({"ready": is_ready, "checks": checks}), {})
 
 

@@ -15,10 +15,10 @@ from entrypoints.http_messages.request_body import discard_body, has_body
 from entrypoints.http_messages.request_errors import HostNotAllowed
 from entrypoints.http_messages.request_headers import RequestIds
 from entrypoints.logs import log_access, request_fields
-from entrypoints.rest_api import metrics
+from entrypoints.rest_api import influx, metrics
 from entrypoints.rest_api.answers import refused
 
-PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics", "/ping", "/health", "/ready"})
 """Asked by address and often: any Host will do, and their entries are written at DEBUG."""
 
 
@@ -56,6 +56,9 @@ def _refusal_of_host(request: HttpRequest, ids: RequestIds) -> HttpResponse | No
     try:
         request.get_host()
     except DisallowedHost:
+        dialect = influx.WRITES.get(request.path)
+        if dialect is not None:
+            return influx.refused(HostNotAllowed(), dialect)
         return refused(HostNotAllowed(), ids.request_id)
     return None
 

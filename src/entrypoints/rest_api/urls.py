@@ -10,8 +10,10 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from domain.errors import InvalidInput
+from entrypoints.http_messages.influx_request import Dialect
 from entrypoints.rest_api import (
     devices,
+    influx,
     metrics,
     operators,
     ops,
@@ -20,6 +22,7 @@ from entrypoints.rest_api import (
     payments,
     products,
     readings,
+    rejects,
     sagas,
 )
 from entrypoints.rest_api.answers import failed, refused
@@ -57,6 +60,9 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/receipts", products.StockReceipts.as_view()),
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
     path("v1/readings", readings.Readings.as_view()),
+    path("v1/readings/latest", readings.LatestReadings.as_view()),
+    path("v1/rejects", rejects.Rejects.as_view()),
+    path("v1/rejects/<str:reject_id>/replay", rejects.RejectReplay.as_view()),
     path("v1/devices", devices.Devices.as_view()),
     path("v1/devices/<str:device_id>", devices.OneDevice.as_view()),
     path("v1/devices/<str:device_id>/restore", devices.DeviceRestoration.as_view()),
@@ -70,6 +76,16 @@ urlpatterns: Final = [
     path("v1/ops/sagas/<str:saga_id>/compensate", sagas.SagaCompensation.as_view()),
     path("v1/ops/late-replies", sagas.LateReplies.as_view()),
     path("v1/openapi.json", operators.get_only(operators.openapi)),
+    path("api/v2/write", influx.served(influx.write, "POST")),
+    path("api/v2/orgs", influx.served(influx.organisations, "GET", "HEAD")),
+    path("api/v2/buckets", influx.served(influx.buckets, "GET", "HEAD")),
+    path("api/v2/query", influx.served(influx.flux, "POST")),
+    path("api/v2/<text:rest>", influx.served(influx.unknown)),
+    path("ping", influx.served(influx.ping, "GET", "HEAD")),
+    path("health", influx.served(influx.health, "GET", "HEAD")),
+    path("ready", influx.served(influx.ready, "GET", "HEAD")),
+    path("write", influx.served(influx.write, "POST", dialect=Dialect.V1)),
+    path("query", influx.served(influx.statement, "POST", dialect=Dialect.V1)),
     path("livez", operators.get_only(operators.livez)),
     path("readyz", operators.get_only(operators.readyz)),
     path("metrics", operators.get_only(metrics.metrics)),

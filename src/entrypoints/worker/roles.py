@@ -35,7 +35,11 @@ def run_relay(container: Container, stop: threading.Event) -> None:
 def run_worker(container: Container, stop: threading.Event) -> None:
     """Handle messages until told to stop, then finish what runs; without a broker it wakes itself."""
     settings, handle = container.settings(), container.handle_wake().handle
-    threads = {Lane.MESSAGES: settings.worker_threads, Lane.SAGAS: settings.saga_threads}
+    threads = {
+        Lane.MESSAGES: settings.worker_threads,
+        Lane.SAGAS: settings.saga_threads,
+        Lane.READINGS: settings.intake_threads,
+    }
     if settings.broker_url:
         queues = {lane: container.task_queue() for lane in threads}
         workers = [

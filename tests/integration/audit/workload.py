@@ -13,12 +13,13 @@ from adapters.memory.payment_gateway import Fault, InMemoryPaymentGateway
 from adapters.system_clock import new_id
 from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.ports.payment_gateway import Operation
-from builders import a_device, a_product, an_order, stock_of
+from builders import a_device, a_product, an_intake, an_order, stock_of
 from domain.inventory.product import Product
 from domain.money import Money
 from domain.orders.order import Order, ReturnLine
 from domain.retention import Deletion, RetentionPolicy
 from domain.saga.progress import SagaStatus
+from domain.telemetry.batch import BatchResult, RowFault
 from integration.fulfilling import FulfilmentHouse, now
 
 SETTLED: Final = frozenset({SagaStatus.COMPLETED, SagaStatus.COMPENSATED, SagaStatus.WAITING})
@@ -57,6 +58,7 @@ class Workload:
         self.house.refund(self.refunding, Money(420, "EUR"))
         self._more_goods()
         self._devices()
+        self._intakes()
 
     def order(self, order_id: UUID) -> Order:
         """As it stands."""
@@ -142,6 +144,21 @@ class Workload:
         with DjangoUnitOfWork(self.house.context) as uow:
             uow.devices.save(old)
             uow.devices.save(a_device(name="pump-7"))
+
+    def _intakes(self) -> None:
+        """One that waits, one that is loaded, one that is refused with bad rows."""
+        waiting, loaded, refused = an_intake(), an_intake(device="pump-7"), an_intake()
+        faults = (RowFault(row=3, reason="too-large", detail="send less"),)
+        with DjangoUnitOfWork(self.house.context) as uow:
+            for intake in (waiting, loaded, refused):
+                uow.intakes.keep_body(intake.id, b"body")
+                uow.intakes.save(intake)
+        loaded.load(BatchResult(accepted=5, duplicate=2, conflict=1, rejected=1, faults=faults), at=now())
+        refused.refuse("batch-refused", "1 of 2", faults=faults, at=now())
+        with DjangoUnitOfWork(self.house.context) as uow:
+            for intake in (loaded, refused):
+                uow.intakes.drop_body(intake.id)
+                uow.intakes.save(intake)
 
     def _more_goods(self) -> None:
         product: Product = a_product()

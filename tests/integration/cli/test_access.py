@@ -27,6 +27,21 @@ class TestATenant:
         assert command.status != 0
         assert "There is no tenant nobody." in command.stderr
 
+    @pytest.mark.promise("W7")
+    def test_settles_whether_devices_register_themselves(self, stack: Stack, tenant: str) -> None:
+        for option, themselves in (("--only-registered", False), ("--register-themselves", True)):
+            settled = stack.holdwater("tenant", "devices", tenant, option, "--json").json
+            assert settled == {"tenant": tenant, "devices_register_themselves": themselves}
+        assert (
+            "registered devices alone"
+            in stack.holdwater("tenant", "devices", tenant, "--only-registered").stdout
+        )
+        assert (
+            "There is no tenant nobody."
+            in stack.holdwater("tenant", "devices", "nobody", "--only-registered").stderr
+        )
+        assert stack.holdwater("tenant", "devices", tenant).status != 0
+
 
 class TestAToken:
     def test_works_until_it_is_revoked(self, stack: Stack, tenant: str) -> None:

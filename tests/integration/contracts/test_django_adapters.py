@@ -41,6 +41,7 @@ from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.intake_contract import IntakeContract
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
 from unit.contracts.outbox_messages import REACTIONS, PassTime
@@ -125,6 +126,19 @@ def as_owner(sql: str, **params: Any) -> None:
         cursor.execute(sql, params)
 
 
+def make_partitions() -> None:
+    """Room for the readings of MONTHS."""
+    for month in MONTHS:
+        until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+        as_owner(
+            f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
+            " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
+            begin=month,
+            end=until,
+        )
+        as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+
+
 class TestUnitOfWork(DjangoBinding, UnitOfWorkContract): ...
 
 
@@ -135,6 +149,9 @@ class TestProductRepository(DjangoBinding, ProductRepositoryContract): ...
 
 
 class TestDevices(DjangoBinding, DeviceContract): ...
+
+
+class TestIntakes(DjangoBinding, IntakeContract): ...
 
 
 class TestSeriesCatalogue(DjangoBinding, SeriesCatalogueContract):
@@ -274,15 +291,7 @@ class TestAccess(DjangoBinding, AccessContract): ...
 class TestReadingWriter(DjangoBinding, ReadingWriterContract):
     @pytest.fixture(autouse=True)
     def partitions(self, database_urls: object) -> None:
-        for month in MONTHS:
-            until = month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
-            as_owner(
-                f"CREATE TABLE IF NOT EXISTS sensor_reading_{month:%Y_%m} PARTITION OF sensor_reading"
-                " FOR VALUES FROM (%(begin)s) TO (%(end)s)",
-                begin=month,
-                end=until,
-            )
-            as_owner(f"GRANT INSERT ON sensor_reading_{month:%Y_%m} TO holdwater_app")
+        make_partitions()
 
     @pytest.fixture
     def read_back(self) -> ReadBack:

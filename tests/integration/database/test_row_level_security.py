@@ -17,7 +17,7 @@ from adapters.django_orm.saga_repositories import DjangoLateReplies
 from adapters.django_orm.series_catalogue import DjangoSeriesCatalogue
 from adapters.django_orm.unit_of_work import DjangoUnitOfWork
 from adapters.system_clock import new_id
-from builders import NOON, a_context, a_device, a_key, a_product, an_order, stock_of
+from builders import NOON, a_context, a_device, a_key, a_product, an_intake, an_order, stock_of
 from domain.idempotency import Done
 from domain.inventory.product import Product
 from domain.orders.events import OrderPlaced
@@ -57,6 +57,9 @@ class Shop:
             uow.stock_items.save(self.stock)
             uow.orders.save(self.order)
             uow.devices.save(a_device(name="pump-7"))
+            intake = an_intake()
+            uow.intakes.keep_body(intake.id, b"body")
+            uow.intakes.save(intake)
             uow.payments.save(a_refunded_payment(self.order.id))
             uow.sagas.save(a_saga(self.order.id))
             uow.settle(Done("placed"))

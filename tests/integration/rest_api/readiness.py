@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters.system_clock import new_id
 from application.orders.fulfil_order import follow_fulfilment
 from application.ports.outbox import Wake
+from application.ports.reject_views import RejectFilter
 from builders import NOON, a_context, a_product
 from domain.inventory.events import ProductCreated
 from domain.orders.fulfilment import AUTHORISE, ORDER_FULFILMENT
@@ -14,6 +15,8 @@ from domain.payments.payment import Payment
 from domain.saga.outcome import StepRefused
 from domain.saga.progress import Direction
 from domain.saga.saga import Saga
+from domain.telemetry.batch import Reject
+from domain.telemetry.reading import RejectReason
 from entrypoints.container import Container
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.order_operations import DELETE_ORDER, RESTORE_ORDER
@@ -63,6 +66,16 @@ def captured_payment(container: Container, tenant_id: UUID, order_id: UUID) -> U
         payment.capture(at=NOON)
         uow.payments.save(payment)
     return payment.id
+
+
+def kept_reject(container: Container, tenant_id: UUID) -> UUID:
+    """The id of a reject that can be stored now."""
+    sent = '{"device": "pump-7", "metric": "temperature", "ts": "2026-01-01T00:00:00Z", "value": 21.5}'
+    reject = Reject(0, RejectReason.UNKNOWN_DEVICE, "nobody has registered the device", sent)
+    with container.unit_of_work(a_context(tenant_id=tenant_id)) as uow:
+        uow.rejects.keep([reject])
+    (kept,) = container.reject_views().list(tenant_id, RejectFilter()).items
+    return kept.id
 
 
 def made_ready(

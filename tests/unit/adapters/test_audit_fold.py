@@ -15,12 +15,13 @@ from adapters.audit.fold import CHILDREN, DELETION, FOLDS
 from adapters.audit.saga_fold import DEFINITIONS
 from adapters.audit.tables import CHILD_TABLES, TABLES, decoded
 from adapters.row_mapping.devices import device_to_row
+from adapters.row_mapping.intakes import intake_to_row
 from adapters.row_mapping.orders import order_lines_to_rows, order_to_row
 from adapters.row_mapping.payments import payment_to_row
 from adapters.row_mapping.products import product_to_row
 from adapters.row_mapping.stock_items import reservations_to_rows, stock_item_to_row
 from adapters.system_clock import new_id
-from builders import NOON, a_device, a_product, after_noon, an_order, stock_of
+from builders import NOON, a_device, a_product, after_noon, an_intake, an_order, stock_of
 from domain.aggregate import Aggregate
 from domain.event import event_classes
 from domain.inventory.product import Product
@@ -30,7 +31,9 @@ from domain.orders.order import Order, ReturnLine
 from domain.payments.payment import Payment
 from domain.retention import Deletion, RetentionPolicy
 from domain.saga.definition import SagaDefinition, StepKind
+from domain.telemetry.batch import BatchResult, RowFault
 from domain.telemetry.device import Device
+from domain.telemetry.intake import Intake
 from unit.adapters.told_again import columns_of, told_again
 
 MONTH = RetentionPolicy(timedelta(days=30))
@@ -122,6 +125,22 @@ def a_device_with_a_past() -> Device:
     return device
 
 
+FAULTS = (RowFault(row=3, reason="too-large", detail="send less"), RowFault(row=3, reason="x", detail=""))
+
+
+def a_loaded_intake() -> Intake:
+    intake = an_intake(device="pump-7")
+    result = BatchResult(accepted=5, duplicate=2, conflict=1, rejected=2, faults=FAULTS)
+    intake.load(result, at=after_noon(1))
+    return intake
+
+
+def a_refused_intake() -> Intake:
+    intake = an_intake()
+    intake.refuse("batch-refused", "2 of 2", faults=FAULTS, at=after_noon(1))
+    return intake
+
+
 def a_payment(*steps: str) -> Callable[[], Payment]:
     """After these steps."""
 
@@ -165,6 +184,9 @@ LIVES: dict[str, Callable[[], Aggregate]] = {
     "deleted stock": deleted_stock,
     "product": a_product_with_a_past,
     "device": a_device_with_a_past,
+    "waiting intake": an_intake,
+    "loaded intake": a_loaded_intake,
+    "refused intake": a_refused_intake,
     "requested": a_payment(),
     "unclear": a_payment("unclear"),
     "declined": a_payment("unclear", "declined"),
@@ -187,6 +209,9 @@ def rows_of(aggregate: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             row = payment_to_row(aggregate)
             refunds = [{"refund_id": refund.id} for refund in aggregate.refunds]
             return {**row, "refunds": decoded(row["refunds"])}, refunds
+        case Intake():
+            row = intake_to_row(aggregate)
+            return {**row, "faults": decoded(row["faults"])}, []
         case Device():
             return device_to_row(aggregate), []
         case _:

@@ -32,6 +32,7 @@ from domain.orders.order import Order
 from domain.payments.payment import Payment
 from domain.saga.saga import Saga
 from domain.telemetry.device import Device
+from domain.telemetry.intake import Intake
 from unit.contracts.threads import HeldTransaction, RolledBackOnPurpose, Threads
 
 
@@ -110,6 +111,8 @@ def save_in(uow: UnitOfWork, *aggregates: Aggregate) -> None:
                 uow.payments.save(aggregate)
             case Device():
                 uow.devices.save(aggregate)
+            case Intake():
+                uow.intakes.save(aggregate)
             case Saga():
                 uow.sagas.save(aggregate)
             case _:

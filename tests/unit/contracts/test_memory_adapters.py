@@ -43,6 +43,7 @@ from unit.contracts.device_contract import DeviceContract
 from unit.contracts.event_store_contract import EventStoreContract
 from unit.contracts.heartbeats_contract import HeartbeatsContract
 from unit.contracts.idempotency_contract import IdempotencyContract
+from unit.contracts.intake_contract import IntakeContract
 from unit.contracts.notifier_contract import NotifierContract, a_notice
 from unit.contracts.order_repository_contract import OrderRepositoryContract
 from unit.contracts.outbox_contract import OutboxContract
@@ -121,6 +122,9 @@ class TestProductRepository(MemoryBinding, ProductRepositoryContract): ...
 
 
 class TestDevices(MemoryBinding, DeviceContract): ...
+
+
+class TestIntakes(MemoryBinding, IntakeContract): ...
 
 
 class TestSeriesCatalogue(MemoryBinding, SeriesCatalogueContract):

@@ -48,7 +48,11 @@ CODES = """
     saga.saga.StepNotParked step-not-parked
     saga.saga.StepNotSkippable step-not-skippable
     telemetry.device.DeviceNameTaken device-name-taken
+    telemetry.rejects.RejectReplayed reject-replayed
+    telemetry.rejects.RejectUnreadable reject-unreadable
     telemetry.batch.BatchRefused batch-refused
+    telemetry.intake.IntakeEnded intake-ended
+    telemetry.intake.TooManyIntakes too-many-intakes
     soft_deletion.NotDeleted not-deleted
     soft_deletion.GoneForGood gone-for-good
     soft_deletion.StillRetained still-retained
@@ -150,6 +154,7 @@ class TestARefusalForGood:
             "past-the-pivot",
             "payment-status-forbids",
             "reference-taken",
+            "reject-unreadable",
             "refund-too-large",
             "return-too-large",
             "rule-violation",

@@ -19,6 +19,7 @@ from domain.orders import events as order_events
 from domain.payments import events as payment_events
 from domain.saga import events as saga_events
 from domain.telemetry import events as telemetry_events
+from domain.telemetry import intake_events
 
 # What the store may hold, with the fields of each schema. No entry is ever changed: a new shape is a new one.
 SCHEMAS = {
@@ -61,6 +62,9 @@ SCHEMAS = {
     ("device.described", 1): {"description"},
     ("device.deleted", 1): {"deletion_id", "actor", "reason"},
     ("device.restored", 1): {"deletion_id"},
+    ("intake.received", 1): {"form", "precision", "device", "metric", "mode", "size_bytes"},
+    ("intake.loaded", 1): {"accepted", "duplicate", "conflict", "rejected", "faults"},
+    ("intake.refused", 1): {"code", "detail", "faults"},
     ("payment.requested", 1): {"order_id", "attempt", "amount_minor", "currency", "method"},
     ("payment.unclear", 1): set(),
     ("payment.authorised", 1): {"gateway_id"},
@@ -93,6 +97,8 @@ SAYS_NOTHING_OF_A_PERSON = {
     "definition", "step", "direction", "how", "operator", "result", "saga.step_refused.reason",
     # Devices are things, and their deletion is about them.
     "device.registered.description", "device.described.description", "device.deleted.actor", "device.deleted.reason",
+    # How a batch of readings is written, and what is wrong with it; readings are of devices.
+    "form", "precision", "mode", "intake.received.device", "intake.received.metric", "code", "intake.refused.detail",
     # The gateway's codes and numbers.
     "gateway_id", "payment.declined.reason", "payment.refund_declined.reason", "order.payment_declined.reason",
 }  # fmt: skip
@@ -107,6 +113,7 @@ def the_events() -> list[type[Event]]:
         saga_events.__name__,
         payment_events.__name__,
         telemetry_events.__name__,
+        intake_events.__name__,
     }
     return [cls for cls in event_classes() if cls.__module__ in modules]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from application.ports.rate_limit import RateLimits
+from domain.telemetry.retention import RawRetention
 from entrypoints.settings import SettingInvalid, Settings
 
 
@@ -30,6 +33,22 @@ class TestRateLimits:
     def test_are_counted_together_where_there_is_a_redis(self) -> None:
         assert Settings(redis_url="redis://x").requests_are_counted == "together"
         assert Settings().requests_are_counted == "by_process"
+
+
+class TestRawRetention:
+    @pytest.mark.promise("G6")
+    def test_is_for_good_unless_told(self) -> None:
+        assert Settings.from_environment({}).raw_retention == RawRetention(None)
+        assert Settings.from_environment({"HOLDWATER_RAW_RETENTION_DAYS": ""}).raw_retention == RawRetention(
+            None
+        )
+        told = Settings.from_environment({"HOLDWATER_RAW_RETENTION_DAYS": "40"})
+        assert told.raw_retention == RawRetention(timedelta(days=40))
+
+    @pytest.mark.parametrize("text", ["0", "-1", "1.5", "forever", "36501"])
+    def test_that_can_not_be_used_is_named(self, text: str) -> None:
+        with pytest.raises(SettingInvalid, match="HOLDWATER_RAW_RETENTION_DAYS"):
+            Settings.from_environment({"HOLDWATER_RAW_RETENTION_DAYS": text})
 
 
 class TestTheAddressOfRedis:

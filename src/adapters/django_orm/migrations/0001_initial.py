@@ -12,6 +12,7 @@ from django.db.migrations.state import StateApps
 from adapters.django_orm.access_rules import apply_access_rules
 from adapters.django_orm.migrations import _access_0001 as access
 from adapters.django_orm.migrations import _devices_0001 as devices
+from adapters.django_orm.migrations import _intakes_0001 as intakes
 from adapters.django_orm.migrations import _partitions_0001 as partitions
 from adapters.django_orm.migrations import _readings_0001 as readings
 from adapters.django_orm.migrations import _schema_0001 as schema
@@ -765,7 +766,13 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("replayed_at", models.DateTimeField(null=True)),
             ],
-            options={"db_table": "rejected_reading"},
+            options={
+                "db_table": "rejected_reading",
+                "indexes": [
+                    models.Index(fields=["tenant_id", "request_id", "id"], name="rejected_by_request"),
+                    models.Index(fields=["tenant_id", "reason", "id"], name="rejected_by_reason"),
+                ],
+            },
         ),
         migrations.SeparateDatabaseAndState(
             database_operations=[
@@ -842,6 +849,7 @@ class Migration(migrations.Migration):
             ],
         ),
         *devices.TABLES,
+        *intakes.TABLES,
         migrations.RunSQL(schema.FOREIGN_KEYS, schema.DROP_FOREIGN_KEYS),
         migrations.RunSQL(schema.EVENT_ORDER, schema.DROP_EVENT_ORDER),
         migrations.RunSQL(schema.REQUESTS, schema.DROP_REQUESTS),
@@ -849,6 +857,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(schema.ACCESS, schema.DROP_ACCESS),
         migrations.RunSQL(schema.SAGA_DIRECTORY, schema.DROP_SAGA_DIRECTORY),
         migrations.RunSQL(devices.DEVICES, devices.DROP_DEVICES),
+        migrations.RunSQL(intakes.INTAKES, intakes.DROP_INTAKES),
         migrations.RunSQL(access.FOR_EVERYBODY, migrations.RunSQL.noop),
         # Dropping the tables drops their policies and grants.
         migrations.RunPython(_apply_access_rules, migrations.RunPython.noop),

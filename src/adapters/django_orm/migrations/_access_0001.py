@@ -33,6 +33,8 @@ TENANT_TABLES: Final = (
     "device",
     "series",
     "telemetry_setting",
+    "intake",
+    "intake_body",
 )
 """Every table with a tenant_id."""
 
@@ -57,6 +59,9 @@ _APP_RIGHTS: Final = {
     "device": f"SELECT, INSERT, UPDATE (version, description, updated_at, {_DELETION})",
     "series": "SELECT, INSERT",
     "telemetry_setting": "SELECT",
+    "intake": "SELECT, INSERT, UPDATE "
+    "(version, status, accepted, duplicate, conflict, rejected, refusal_code, refusal_detail, faults, updated_at)",
+    "intake_body": "SELECT, INSERT, DELETE",
     "stray_reply": "INSERT",
     "sensor_reading": "SELECT, INSERT",
     "dirty_mark": "SELECT, INSERT",
@@ -82,6 +87,8 @@ _SYSTEM_RIGHTS: Final = {
     "device": "SELECT",
     "series": "SELECT",
     "telemetry_setting": "SELECT",
+    "intake": "SELECT",
+    "intake_body": "SELECT",
     "stray_reply": "SELECT",
     "sensor_reading": "SELECT",
     "dirty_mark": "SELECT",

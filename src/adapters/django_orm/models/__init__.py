@@ -6,6 +6,7 @@ from adapters.django_orm.models.access import AccessToken, Tenant
 from adapters.django_orm.models.devices import Device, Series, TelemetrySetting
 from adapters.django_orm.models.events import StoredEvent
 from adapters.django_orm.models.idempotency import IdempotencyRecord
+from adapters.django_orm.models.intakes import Intake, IntakeBody
 from adapters.django_orm.models.inventory import Product, StockItem, StockReservation
 from adapters.django_orm.models.orders import Order, OrderLine
 from adapters.django_orm.models.outbox import Message
@@ -18,6 +19,8 @@ __all__ = [
     "Device",
     "DirtyMark",
     "IdempotencyRecord",
+    "Intake",
+    "IntakeBody",
     "LateReply",
     "LatestReading",
     "Message",

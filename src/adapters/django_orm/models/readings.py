@@ -69,3 +69,9 @@ class RejectedReading(models.Model):
 
     class Meta:
         db_table = "rejected_reading"
+        indexes = [
+            # Those of one request; an answer names the first of them alone.
+            models.Index(fields=["tenant_id", "request_id", "id"], name="rejected_by_request"),
+            # Some reasons are rare among many.
+            models.Index(fields=["tenant_id", "reason", "id"], name="rejected_by_reason"),
+        ]
