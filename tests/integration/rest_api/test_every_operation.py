@@ -16,6 +16,7 @@ from builders import a_context
 from domain.access import Scope
 from domain.idempotency import RequestKey
 from entrypoints.container import Container
+from entrypoints.http_messages.intake_operations import READ_INTAKE
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
@@ -25,7 +26,13 @@ from entrypoints.http_messages.reading_operations import REPLAY_REJECT
 from entrypoints.limits import BODY_BYTES_MAX
 from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import captured_payment, declined_payment, kept_reject, parked_message
+from integration.rest_api.readiness import (
+    captured_payment,
+    declined_payment,
+    kept_intake,
+    kept_reject,
+    parked_message,
+)
 from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
 
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -43,7 +50,16 @@ on_one_thing = pytest.mark.parametrize(
     [
         one
         for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}", "{reject_id}"}
+        if {
+            "{sku}",
+            "{order_id}",
+            "{message_id}",
+            "{payment_id}",
+            "{saga_id}",
+            "{device_id}",
+            "{reject_id}",
+            "{intake_id}",
+        }
         & set(one.path.split("/"))
     ],
     ids=lambda operation: operation.id,
@@ -74,6 +90,9 @@ def call(
     reject = NOBODYS_ID
     if operation is REPLAY_REJECT:
         reject = str(kept_reject(container, principal.tenant_id))
+    intake = NOBODYS_ID
+    if operation is READ_INTAKE:
+        intake = str(kept_intake(container, principal.tenant_id))
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
@@ -83,7 +102,7 @@ def call(
     if operation.id in SAGAS_BEFORE:
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
         saga_tag = f'"{saga.id}-{saga.version}"'
-    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, 1 + len(steps))
+    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, intake, 1 + len(steps))
 
 
 class GivenUp(Exception):
