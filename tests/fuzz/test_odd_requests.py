@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fuzz.conftest import Service
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import CheckedClient
-from integration.rest_api.conftest import ORDER
 
 NUL = "\x00"
 

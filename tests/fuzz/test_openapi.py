@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from entrypoints.django_site.wsgi import application
 from entrypoints.http_messages.openapi import openapi_document
 from fuzz.conftest import REAL_SERVICE, Service
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import CheckedClient
-from integration.rest_api.conftest import ORDER
 
 CASES_BY_OPERATION: Final = 200 if REAL_SERVICE else 20
 CASES_MIN: Final = 2_000 if REAL_SERVICE else 300

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from adapters.django_orm.copy_format import reading_rows, staged_rows
 from adapters.django_orm.error_translation import UNIQUE_VIOLATION, sqlstate
+from adapters.django_orm.partitions import KNOWN_MONTHS
 from adapters.django_orm.reading_leaves import Leaf, LeafDirectory
 from adapters.django_orm.tenant_session import TenantSession
 from application.ports.readings import ReadingColumns, Written
+from application.ports.unit_of_work import TransactionConflict
 from domain.telemetry.batch import Reject
 from domain.telemetry.conflicts import conflict_between
 from domain.telemetry.reading import SeriesKey, microseconds
@@ -173,7 +175,15 @@ class DjangoReadingWriter:
             "COPY staged_reading (tenant_id, series_id, ts, value, n) FROM STDIN (FORMAT binary)",
             staged_rows(self.tenant_id, rows.series, rows.times, rows.values),
         )
-        ((added,),) = self.session.query(_MERGE, (str(self.tenant_id),))
+        try:
+            ((added,),) = self.session.query(_MERGE, (str(self.tenant_id),))
+        except django.db.IntegrityError as error:
+            if sqlstate(error) != _NOT_OF_THE_PARTITION:
+                raise
+            # A partition went after this process had asked for it; the next try makes it again.
+            _LEAVES.forget()
+            KNOWN_MONTHS.forget()
+            raise TransactionConflict from error
         if added < len(rows.times):
             found = self.session.query(_OTHER_VALUES)
             conflicts.extend(rows.conflict(place, keys, stored) for place, stored in found)

@@ -65,6 +65,7 @@ def decode_lines(body: bytes) -> Decoded:
         sent = _LINES.decode_lines(body)
     except UNTYPED:
         return _each_line(body)
+    require_fit(len(sent))
     decoded = None
     if len(sent) == body.count(b"\n") + (not body.endswith(b"\n")):
         decoded = _typed(sent, np.arange(len(sent), dtype=np.int32))

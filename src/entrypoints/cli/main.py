@@ -23,6 +23,9 @@ SUB_COMMANDS: Final = (
     SubCommand("status", "entrypoints.cli.status:status", "Show what runs, and how far it is."),
     SubCommand("demo", "entrypoints.cli.demo.command:demo", "Send 6,919 real purchases through the API."),
     SubCommand(
+        "ingest", "entrypoints.cli.ingest.command:ingest", "Send files of readings to a running service."
+    ),
+    SubCommand(
         "web", "entrypoints.cli.web:web", "Serve the API until SIGTERM, then finish what was accepted."
     ),
     SubCommand(
@@ -87,7 +90,9 @@ def main() -> None:
         app()
     except DomainError as error:
         _fail(str(error), verdict_of(type(error)).exit_code)
-    except (CommandFailed, NotFit, SettingInvalid) as error:
+    except CommandFailed as error:
+        _fail(str(error), error.exit_code)
+    except (NotFit, SettingInvalid) as error:
         _fail(str(error), 1)
 
 

@@ -33,6 +33,11 @@ def url_of(state_dir: Path) -> str | None:
     return status.url if status.state == "ready" else None
 
 
+def development_token_file(state_dir: Path) -> Path:
+    """Where `up` keeps the token of the development tenant, readable by its owner alone."""
+    return StateDirectory(state_dir).path / "development-token"
+
+
 def variables_of(
     urls: DatabaseUrls, redis_url: str | None, secrets: Secrets, *, gateway_port: int | None
 ) -> dict[str, str]:

@@ -23,7 +23,7 @@ from application.access.access_desk import AccessDesk, IssueToken
 from application.access.authenticate import AuthenticateHandler
 from domain.access import NotAuthenticated
 from domain.errors import NotFound
-from entrypoints.cli.running import GATEWAY, url_of, variables_of
+from entrypoints.cli.running import GATEWAY, development_token_file, url_of, variables_of
 from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir, err, out, print_json
 from entrypoints.cli.wiring import wired
 from entrypoints.settings import Settings, child_environment
@@ -191,7 +191,7 @@ def up(
         start_detached(StateDirectory(state_dir), argv)
         _announce(
             url_of(state_dir) or "",
-            _token_file(StateDirectory(state_dir)).read_text().strip(),
+            development_token_file(state_dir).read_text().strip(),
             state_dir,
             as_json,
         )
@@ -213,7 +213,7 @@ def _announce(url: str, token: str, state_dir: Path, as_json: bool) -> None:
         sys.stdout.flush()
     else:
         # Where this is no terminal it is a log, and a log holds no secret.
-        shown = token if out.is_terminal else f"in {_token_file(StateDirectory(state_dir))}"
+        shown = token if out.is_terminal else f"in {development_token_file(state_dir)}"
         out.print(
             f"Holdwater is ready.\n  API    {url}/v1\n  docs   {url}/docs\n  token  {shown}", soft_wrap=True
         )
@@ -222,13 +222,9 @@ def _announce(url: str, token: str, state_dir: Path, as_json: bool) -> None:
         )
 
 
-def _token_file(state: StateDirectory) -> Path:
-    return state.path / "development-token"
-
-
 def _development_token(state: StateDirectory, desk: AccessDesk, authenticate: AuthenticateHandler) -> str:
     """The token of the last start if it still works, else a new one; kept readable by its owner alone."""
-    file = _token_file(state)
+    file = development_token_file(state.path)
     if file.exists():
         secret = file.read_text().strip()
         try:

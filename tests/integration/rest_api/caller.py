@@ -9,6 +9,7 @@ from typing import Any
 from builders import after_noon
 from domain.orders.order import Order
 from entrypoints.http_messages.device_operations import DESCRIBE_DEVICE, REGISTER_DEVICE, RESTORE_DEVICE
+from entrypoints.http_messages.ingest_operations import INGEST_READINGS
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.order_operations import (
     AMEND_ORDER,
@@ -28,16 +29,22 @@ from entrypoints.http_messages.product_operations import (
 from entrypoints.http_messages.reading_operations import LIST_LATEST_READINGS, LIST_READINGS
 from entrypoints.http_messages.saga_operations import COMPENSATE_SAGA, RETRY_SAGA_STEP, SKIP_SAGA_STEP
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 from integration.rest_api.readiness import made_ready
 
+ORDER: dict[str, Any] = {
+    "customer_ref": "c-17",
+    "currency": "EUR",
+    "lines": [{"sku": "TEA-1", "quantity": 2, "unit_price": "4.20"}],
+    "payment_method": "tok_visa",
+}
+READING = {"device": "pump-9", "metric": "temperature", "ts": "2026-11-01T12:00:00Z", "value": 21.5}
 NOBODYS_ID = "01a20c32-bf61-7484-938d-dc4ce4a621a2"
 STEPS: tuple[Callable[[Order], None], ...] = (
     lambda order: order.confirm(at=after_noon(1)),
     lambda order: order.ship(at=after_noon(2)),
     lambda order: order.deliver(at=after_noon(3)),
 )
-BODIES: dict[str, dict[str, Any]] = {
+BODIES: dict[str, Any] = {
     CREATE_PRODUCT.id: {"sku": "TEA-2", "name": "Tea"},
     RENAME_PRODUCT.id: {"name": "Green tea"},
     RECEIVE_STOCK.id: {"quantity": 5},
@@ -50,6 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
     COMPENSATE_SAGA.id: {"reason": "the customer rang"},
     PAY_AGAIN.id: {"payment_method": "tok_visa"},
     REFUND_PAYMENT.id: {"amount": "4.20"},
+    INGEST_READINGS.id: [READING],
     REGISTER_DEVICE.id: {"name": "pump-8"},
     DESCRIBE_DEVICE.id: {"description": "in the attic"},
     RETURN_ORDER_LINES.id: {"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "arrived open"},
@@ -131,7 +139,7 @@ class Caller:
         query, raw = changes.pop("query", QUERIES.get(operation.id, "")), changes.pop("raw", None)
         headers = {name: value for name, value in {**headers, **changes}.items() if value is not None}
         client = client or self.api
-        if operation.body is None:
+        if operation.body is None and not operation.media_types:
             return client.call(operation.method, path + query, raw or b"", **headers)
         if raw is not None:
             return client.call(operation.method, path + query, raw, **headers)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 LINE = ORDER["lines"][0]
 

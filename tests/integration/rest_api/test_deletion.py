@@ -9,8 +9,8 @@ import pytest
 
 from domain.retention import REASON_LENGTH_MAX
 from entrypoints.http_messages.operations import OPERATIONS
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 ITS_RESTORATION_AND_ITS_HISTORY = {
     "restoreProduct",

@@ -2,111 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import pytest
 from dependency_injector import providers
 
 from application.conflict_retry import Overloaded
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
-from builders import a_context
 from domain.access import Scope
-from domain.idempotency import RequestKey
 from entrypoints.container import Container
-from entrypoints.http_messages.intake_operations import READ_INTAKE
 from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
-from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
-from entrypoints.http_messages.order_operations import PLACE_ORDER
-from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT, REFUND_PAYMENT
-from entrypoints.http_messages.reading_operations import REPLAY_REJECT
 from entrypoints.limits import BODY_BYTES_MAX
-from integration.rest_api.caller import NOBODYS_ID, STEPS_BEFORE, Caller
-from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import (
-    captured_payment,
-    declined_payment,
-    kept_intake,
-    kept_reject,
-    parked_message,
+from integration.rest_api.caller import NOBODYS_ID, Caller
+from integration.rest_api.every import (
+    every_change,
+    every_operation,
+    on_one_thing,
 )
-from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
-
-every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-every_change = pytest.mark.parametrize(
-    "operation", [one for one in OPERATIONS if one.body is not None], ids=lambda operation: operation.id
-)
-every_keyed = pytest.mark.parametrize(
-    "operation", [one for one in OPERATIONS if one.takes_key], ids=lambda operation: operation.id
-)
-every_versioned = pytest.mark.parametrize(
-    "operation", [one for one in OPERATIONS if one.needs_version], ids=lambda operation: operation.id
-)
-on_one_thing = pytest.mark.parametrize(
-    "operation",
-    [
-        one
-        for one in OPERATIONS
-        if {
-            "{sku}",
-            "{order_id}",
-            "{message_id}",
-            "{payment_id}",
-            "{saga_id}",
-            "{device_id}",
-            "{reject_id}",
-            "{intake_id}",
-        }
-        & set(one.path.split("/"))
-    ],
-    ids=lambda operation: operation.id,
-)
-
-
-@pytest.fixture
-def call(
-    request: pytest.FixtureRequest,
-    api: CheckedClient,
-    container: Container,
-    placed: Answer,
-    tea: Answer,
-    pump: Answer,
-) -> Caller:
-    """The caller, with one product, one order and one device to act on, each as the operation under test needs it."""
-    operation = request.node.callspec.params["operation"]
-    principal = container.authenticate().handle(api.token or "")
-    steps = STEPS_BEFORE.get(operation.id, ())
-    with container.unit_of_work(a_context(tenant_id=principal.tenant_id)) as uow:
-        order = uow.orders.get(UUID(placed.json["id"]))
-        for step in steps:
-            step(order)
-        uow.orders.save(order)
-    letter = NOBODYS_ID
-    if operation is REPLAY_DEAD_LETTER:
-        letter = str(parked_message(container, principal.tenant_id))
-    reject = NOBODYS_ID
-    if operation is REPLAY_REJECT:
-        reject = str(kept_reject(container, principal.tenant_id))
-    intake = NOBODYS_ID
-    if operation is READ_INTAKE:
-        intake = str(kept_intake(container, principal.tenant_id))
-    payment = NOBODYS_ID
-    if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
-        payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
-    if operation.id == REFUND_PAYMENT.id:
-        payment = str(captured_payment(container, principal.tenant_id, UUID(placed.json["id"])))
-    saga_tag = f'"{NOBODYS_ID}-1"'
-    if operation.id in SAGAS_BEFORE:
-        saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
-        saga_tag = f'"{saga.id}-{saga.version}"'
-    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, intake, 1 + len(steps))
-
-
-class GivenUp(Exception):
-    """A first attempt that came to nothing."""
 
 
 def raises(error: Exception) -> Callable[..., Any]:
@@ -181,6 +95,7 @@ class TestEveryOperation:
             payment_id=odd,
             saga_id=odd,
             reject_id=odd,
+            intake_id=odd,
             device_id=odd,
         )
         assert answer.status in {404, 405}
@@ -196,6 +111,7 @@ class TestEveryOperation:
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
             reject_id=NOBODYS_ID,
+            intake_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         assert answer.code == "not-found"
@@ -227,6 +143,7 @@ class TestEveryOperation:
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
             reject_id=NOBODYS_ID,
+            intake_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
@@ -339,105 +256,3 @@ class TestEveryChange:
     def test_checks_the_body_before_it_looks_for_the_thing(self, call: Caller, operation: Operation) -> None:
         if operation.body is not None:
             assert call(operation, sku="NONE", order_id=NOBODYS_ID, raw=b"{").status == 400
-
-
-class TestEveryKeyedOperation:
-    @every_keyed
-    @pytest.mark.promise("H1")
-    def test_refuses_a_malformed_key(self, call: Caller, operation: Operation) -> None:
-        for key in ("", " ", "a b", "a,b", '"a', 'a"', '"a","b"', '"a";v=1', "\x7f", "é", "k" * 256, '""'):
-            answer = call(operation, idempotency_key=key)
-            assert (answer.status, answer.fields) == (400, ["Idempotency-Key"]), key
-
-    @every_keyed
-    @pytest.mark.promise("H1")
-    def test_wants_a_key_where_one_is_required(self, call: Caller, operation: Operation) -> None:
-        answer = call(operation, idempotency_key=None)
-        if operation.needs_key:
-            assert (answer.status, answer.code) == (400, "idempotency-key-missing")
-        else:
-            assert answer.status == operation.status
-
-    @every_keyed
-    @pytest.mark.promise("H2")
-    def test_gives_the_same_answer_again(self, call: Caller, operation: Operation) -> None:
-        first, again = (call(operation, idempotency_key="k" * 255) for _ in range(2))
-        assert "Idempotent-Replayed" not in first.headers
-        assert again.headers["Idempotent-Replayed"] == "true"
-        assert (again.status, again.body) == (first.status, first.body)
-        for name in ("ETag", "Location", "Content-Type"):
-            assert again.headers.get(name) == first.headers.get(name)
-
-    @every_keyed
-    @pytest.mark.promise("H3")
-    def test_refuses_the_key_of_another_request(self, call: Caller, operation: Operation) -> None:
-        answer = call(operation, idempotency_key="placed" if operation is not PLACE_ORDER else "tea")
-        assert (answer.status, answer.code) == (422, "key-reused")
-
-    @every_keyed
-    @pytest.mark.promise("H3", "A2")
-    def test_without_a_body_refuses_one(self, call: Caller, operation: Operation) -> None:
-        if operation.body is None:
-            answer = call(operation, raw=b"{}")
-            assert (answer.status, answer.fields) == (400, ["body"])
-            assert call(operation).status == operation.status
-
-    @every_keyed
-    @pytest.mark.promise("H4")
-    def test_refuses_a_twin_at_once(self, call: Caller, container: Container, operation: Operation) -> None:
-        principal = container.authenticate().handle(call.api.token or "")
-        context = a_context(tenant_id=principal.tenant_id, actor=principal.owner)
-        with contextlib.suppress(GivenUp), container.unit_of_work(context) as uow:
-            uow.once(RequestKey.of("busy", b"anything"), dict)
-            answer = call(operation, idempotency_key="busy")
-            raise GivenUp
-        assert (answer.status, answer.code) == (409, "request-in-progress")
-        assert answer.headers["Retry-After"] == "1"
-        assert call(operation, idempotency_key="busy").status == operation.status
-
-
-class TestEveryVersionedOperation:
-    @every_versioned
-    @pytest.mark.promise("L3")
-    def test_wants_if_match(self, call: Caller, operation: Operation) -> None:
-        assert (answer := call(operation, if_match=None)).status == 428
-        assert answer.code == "precondition-required"
-
-    @every_versioned
-    @pytest.mark.promise("L3")
-    def test_refuses_what_is_no_entity_tag(self, call: Caller, operation: Operation) -> None:
-        for header in ("", "abc", '"a', 'W/"a" b', '"a" "b"', '"a",', ",", '*, "a"', '"a\tb"', 'w/"a"'):
-            answer = call(operation, if_match=header)
-            assert (answer.status, answer.fields) == (400, ["If-Match"]), header
-
-    @every_versioned
-    @pytest.mark.promise("L3")
-    def test_refuses_unknown_weak_and_stale_tags_with_the_current_one(
-        self, call: Caller, operation: Operation
-    ) -> None:
-        current = call.tag(operation)
-        other_id = f'"{NOBODYS_ID}-1"'
-        beyond = f'{current.rpartition("-")[0]}-99"'
-        for tag in (
-            '"x"',
-            '""',
-            f"W/{current}",
-            other_id,
-            beyond,
-            f"{beyond}, {other_id}",
-            '"' + "9" * 60 + '"',
-        ):
-            answer = call(operation, if_match=tag)
-            assert (answer.status, answer.code) == (412, "stale-object-error"), tag
-            assert answer.headers["ETag"] == current
-
-    @every_versioned
-    @pytest.mark.promise("L2", "L3")
-    def test_takes_the_current_tag_among_others(self, call: Caller, operation: Operation) -> None:
-        current = call.tag(operation)
-        assert call(operation, if_match=f'W/"x" ,"y",{current}').status == operation.status
-
-    @every_versioned
-    @pytest.mark.promise("L3")
-    def test_takes_the_star_for_any_version(self, call: Caller, operation: Operation) -> None:
-        assert call(operation, if_match="*").status == operation.status

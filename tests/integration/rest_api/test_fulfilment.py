@@ -10,8 +10,8 @@ from application.ports.task_queue import Lane
 from entrypoints.container import Container
 from entrypoints.rest_api import wiring
 from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 
 @pytest.fixture

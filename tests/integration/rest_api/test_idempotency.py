@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 
 def orders_of(api: CheckedClient) -> int:

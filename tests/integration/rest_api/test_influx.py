@@ -239,7 +239,8 @@ class TestWhatMayPass:
     @pytest.mark.parametrize(
         "error",
         [
-            StoreUnavailable(retry_after_s=1), TransactionConflict(), Overloaded(tries=5), RequestInProgress(retry_after_s=2),
+            StoreUnavailable(retry_after_s=1), TransactionConflict(), Overloaded(tries=5),
+            RequestInProgress(retry_after_s=2),
             StoreUnavailable(retry_after_s=3_600), StoreUnavailable(retry_after_s=0),
         ],
     )  # fmt: skip

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 
 def pages(api: CheckedClient, address: str) -> Iterator[list[Any]]:

@@ -19,8 +19,8 @@ from domain.retention import RetentionPolicy
 from entrypoints.container import Container
 from entrypoints.rest_api import wiring
 from entrypoints.settings import GATEWAY_IN_MEMORY, Settings
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 MARK = "Q7x-Lovelace"
 MONTH = RetentionPolicy(timedelta(days=30))

@@ -11,8 +11,8 @@ from application.ports.event_store import HeldBack
 from application.ports.unit_of_work import StoreUnavailable
 from entrypoints.container import Container
 from entrypoints.settings import Settings
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 HELD_BACK = "holdwater_event_readers_held_back_seconds"
 

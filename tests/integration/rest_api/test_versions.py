@@ -6,8 +6,8 @@ import pytest
 
 from domain.orders.order import LINES_MAX
 from entrypoints.container import Container
+from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.conftest import ORDER
 
 
 class TestATag:

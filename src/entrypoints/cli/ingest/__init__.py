@@ -1,0 +1,1 @@
+"""`ingest`: files of readings, sent to a running service through its API."""

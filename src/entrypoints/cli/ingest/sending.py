@@ -1,0 +1,183 @@
+"""Batches to POST /v1/readings: kept connections, retries with the same key, and answers in the order of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import urllib3
+
+from entrypoints.cli.errors import CommandFailed
+from entrypoints.cli.ingest.batches import LINES, Batch
+from entrypoints.cli.ingest.faults import Fault
+
+TRIES_MAX: Final = 25
+BACK_OFF_BASE_S: Final = 0.1
+BACK_OFF_MAX_S: Final = 10.0
+RETRY_AFTER_MAX_S: Final = 60.0
+TIMEOUT_S: Final = urllib3.Timeout(connect=10.0, read=120.0)
+WAITING_PER_CONNECTION: Final = 2
+"""Batches in memory for each connection, with the one that it sends."""
+_AGAIN: Final = frozenset({429, 502, 503, 504})
+_NO_MORE_TRIES: Final = "the service gave no answer in time"
+
+_random: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the service made of a batch; `faults` by the lines of the file, the first 100."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    rejected: int = 0
+    faults: tuple[Fault, ...] = ()
+
+
+class Sender:
+    """One pool of connections, and a thread for each."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        connections: int,
+        precision: str,
+        back_off_base_s: float = BACK_OFF_BASE_S,
+    ) -> None:
+        self._pool = urllib3.connection_from_url(
+            url, maxsize=connections, block=True, retries=False, timeout=TIMEOUT_S
+        )
+        self._path = urllib3.util.parse_url(url).path or ""
+        self._token = token
+        self._connections = connections
+        self._precision = precision
+        self._back_off_base_s = back_off_base_s
+        self._stopped = threading.Event()
+
+    def send_all(
+        self, run: str, first: int, batches: Iterable[Batch]
+    ) -> Generator[tuple[Batch, Answer], None, None]:
+        """Send several at once; each with its answer, in their order. `first` is the number of the first.
+
+        Raises CommandFailed for the earliest that could not be sent; later ones may have been.
+        """
+        waiting: deque[tuple[Batch, Future[Answer]]] = deque()
+        with self._threads() as threads:
+            for number, batch in enumerate(batches, first):
+                waiting.append((batch, threads.submit(self.send, batch, f"{run}-{number}")))
+                while len(waiting) >= WAITING_PER_CONNECTION * self._connections or (
+                    waiting and waiting[0][1].done()
+                ):
+                    sent, answer = waiting.popleft()
+                    yield sent, answer.result()
+            while waiting:
+                sent, answer = waiting.popleft()
+                yield sent, answer.result()
+
+    def send(self, batch: Batch, name: str) -> Answer:
+        """Send until there is a lasting answer. Raises CommandFailed that names the lines."""
+        if not batch.body:
+            return Answer()
+        query = {"mode": "partial"} | ({"precision": self._precision} if batch.content_type == LINES else {})
+        key = f"ingest-{name}-{hashlib.sha256(batch.body).hexdigest()[:16]}"
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            "Content-Type": batch.content_type,
+            # Answers to retries are the first one's: what it accepted is not reported as duplicates.
+            "Idempotency-Key": f'"{key}"',
+        }
+        path = f"{self._path.rstrip('/')}/v1/readings?{urlencode(query)}"
+        problem = _NO_MORE_TRIES
+        for number in range(1, TRIES_MAX + 1):
+            wait_s = self._back_off_s(number)
+            try:
+                response = self._pool.request("POST", path, body=batch.body, headers=headers)
+            except urllib3.exceptions.HTTPError as error:
+                problem = f"the service does not answer ({error})"
+            else:
+                if response.status == 200:
+                    return _answer(batch, response.json())
+                told_s = _seconds(response.headers.get("Retry-After"))
+                problem = _problem(response)
+                if response.status not in _AGAIN and not (response.status == 409 and told_s is not None):
+                    raise _failed(batch, problem, exit_code=_EXIT_CODES.get(response.status, os.EX_SOFTWARE))
+                wait_s = max(wait_s, min(told_s or 0.0, RETRY_AFTER_MAX_S))
+            if number < TRIES_MAX and self._stopped.wait(wait_s):
+                break
+        raise _failed(batch, f"{problem}; {TRIES_MAX} tries were made", exit_code=os.EX_TEMPFAIL)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._pool.close()
+
+    def _back_off_s(self, number: int) -> float:
+        """Half of a bound that doubles each try, and a random part of the other half."""
+        bound = min(BACK_OFF_MAX_S, self._back_off_base_s * 2.0**number)
+        return bound * (1 + _random.random()) / 2
+
+    @contextmanager
+    def _threads(self) -> Iterator[ThreadPoolExecutor]:
+        threads = ThreadPoolExecutor(self._connections, thread_name_prefix="ingest")
+        try:
+            yield threads
+        except BaseException:
+            # Who waits to try again gives up; who waits for an answer gets it, and its rows are duplicates later.
+            self._stopped.set()
+            raise
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+_EXIT_CODES: Final = {
+    400: os.EX_USAGE,
+    401: os.EX_NOPERM,
+    403: os.EX_NOPERM,
+    404: os.EX_UNAVAILABLE,
+    413: os.EX_DATAERR,
+    422: os.EX_DATAERR,
+}
+
+
+def _answer(batch: Batch, body: dict[str, Any]) -> Answer:
+    faults = tuple(
+        Fault(int(batch.lines[fault["row"]]), fault["reason"], fault["detail"]) for fault in body["faults"]
+    )
+    counts = {name: int(body[name]) for name in ("accepted", "duplicate", "conflict", "rejected")}
+    return Answer(**counts, faults=faults)
+
+
+def _failed(batch: Batch, problem: str, *, exit_code: int) -> CommandFailed:
+    first, last = int(batch.lines[0]), int(batch.lines[-1])
+    return CommandFailed(f"{batch.unit}s {first:,} to {last:,}: {problem}", exit_code=exit_code)
+
+
+def _problem(response: urllib3.BaseHTTPResponse) -> str:
+    """What an RFC 9457 answer says; else its beginning."""
+    try:
+        body = json.loads(response.data)
+        said = body.get("detail") or body.get("title")
+    except (ValueError, AttributeError):
+        said = response.data[:200].decode(errors="replace")
+    hint = "; lower --batch-rows" if response.status == 413 else ""
+    return f"the service answered {response.status}: {said}{hint}"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return None if retry_after is None else max(float(retry_after), 0.0)
+    except ValueError:
+        return RETRY_AFTER_MAX_S
