@@ -41,6 +41,7 @@ from domain.orders.order import (
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
 from domain.telemetry.device import DESCRIPTION_LENGTH_MAX, DEVICES_PER_TENANT_MAX
+from domain.telemetry.intake import COME_AGAIN_AFTER_S, INTAKE_BYTES_WAITING_MAX, INTAKES_WAITING_MAX
 from domain.telemetry.partitions import MONTHS_AHEAD, PARTITIONS_NEW_MAX
 from domain.telemetry.reading import (
     DEVICE_NAME_LENGTH_MAX,
@@ -65,6 +66,8 @@ BODY_BYTES_MAX: Final = 1 * MIB
 CALLBACK_BYTES_MAX: Final = 16 * 1024
 BULK_BODY_BYTES_MAX: Final = 16 * MIB
 BULK_BYTES_IN_FLIGHT_MAX: Final = 64 * MIB
+LOADED_AT_ONCE_BYTES_MAX: Final = 4 * MIB
+INTAKE_ASK_AGAIN_S: Final = 1
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
 QUERY_LENGTH_MAX: Final = 4_096
@@ -113,6 +116,23 @@ LIMITS: Final = (
         "bytes",
         "that a web process holds; more is answered 503",
     ),
+    Limit(
+        "readings' body at once",
+        LOADED_AT_ONCE_BYTES_MAX,
+        "bytes",
+        "unpacked, of a batch that is loaded while its sender waits; a larger one is answered 202",
+    ),
+    Limit(
+        "waiting batches", INTAKES_WAITING_MAX, "batches", "of a tenant, to be loaded; more is answered 503"
+    ),
+    Limit(
+        "waiting batches' bytes",
+        INTAKE_BYTES_WAITING_MAX,
+        "bytes",
+        "of a tenant's batches that wait to be loaded, as sent; more is answered 503",
+    ),
+    Limit("wait for room", COME_AGAIN_AFTER_S, "seconds", "Retry-After while too many batches wait"),
+    Limit("wait for a batch", INTAKE_ASK_AGAIN_S, "seconds", "Retry-After of a batch that is not loaded yet"),
     Limit("readings", READINGS_MAX, "readings", "of one batch; more is answered 413"),
     Limit("discarded body", DISCARD_BYTES_MAX, "bytes", "read and thrown away so that the refusal arrives"),
     Limit("query string", QUERY_LENGTH_MAX, "characters", "everything after the question mark"),
