@@ -38,6 +38,7 @@ def test_no_deadlock_reaches_them_and_nothing_is_lost_or_doubled(
 ) -> None:
     sent: set[tuple[int, int]] = set()
     accepted = [0] * CLIENTS
+    batches = [0] * CLIENTS
     refusals: list[Any] = []
     until = time.monotonic() + SECONDS
     lock = threading.Lock()
@@ -74,6 +75,7 @@ def test_no_deadlock_reaches_them_and_nothing_is_lost_or_doubled(
             with lock:
                 sent.update(keys)
             begin += STEP
+            batches[number] += 1
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(CLIENTS)]
     for thread in threads:
@@ -95,4 +97,4 @@ def test_no_deadlock_reaches_them_and_nothing_is_lost_or_doubled(
     }
     assert stored == {key: value_of(*key) for key in sent}
     assert len(rows) == len(stored) == sum(accepted)
-    print(f"\n{len(rows):,} readings stored once, {CLIENTS} clients, {SECONDS:g} s")
+    print(f"\n{len(rows):,} readings stored once, of {sum(batches):,} batches by {CLIENTS} clients, {SECONDS:g} s")
