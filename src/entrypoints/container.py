@@ -9,6 +9,8 @@ from dependency_injector import providers
 
 from application.access.access_desk import AccessDesk
 from application.access.authenticate import AuthenticateHandler
+from application.delivery.consumer import Consumer
+from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.handle_wake import HandleWakeHandler
 from application.delivery.purge_deleted import PurgeDeletedHandler
 from application.delivery.relay import RelayHandler
@@ -18,6 +20,7 @@ from application.inventory.delete_product import DeleteProductHandler
 from application.inventory.receive_stock import ReceiveStockHandler
 from application.inventory.rename_product import RenameProductHandler
 from application.inventory.restore_product import RestoreProductHandler
+from application.orders.acknowledge_order import AcknowledgeOrder
 from application.orders.amend_order import AmendOrderHandler
 from application.orders.cancel_order import CancelOrderHandler
 from application.orders.delete_order import DeleteOrderHandler
@@ -33,7 +36,10 @@ from application.payments.hear_callback import HearCallbackHandler
 from application.payments.pay_again import PayAgainHandler
 from application.payments.refund_payment import CarryOutRefund, RefundPaymentHandler
 from application.ports.clock import NewId
+from application.ports.intakes import LOAD_INTAKE
+from application.ports.notifier import Notifier
 from application.ports.payment_gateway import PaymentGateway
+from application.ports.unit_of_work import OpenUnitOfWork
 from application.sagas.advance_saga import AdvanceSagaHandler
 from application.sagas.repair_saga import RepairSagaHandler
 from application.sagas.steps import SagaSteps
@@ -42,6 +48,8 @@ from application.telemetry.describe_device import DescribeDeviceHandler
 from application.telemetry.drop_partitions import DropPartitionsHandler
 from application.telemetry.ensure_partitions import EnsurePartitionsHandler
 from application.telemetry.ingest_readings import IngestReadingsHandler
+from application.telemetry.load_intake import LoadIntake
+from application.telemetry.receive_readings import ReceiveReadingsHandler
 from application.telemetry.register_device import RegisterDeviceHandler
 from application.telemetry.replay_reject import ReplayRejectHandler
 from application.telemetry.resolve_series import ResolveSeries
@@ -60,6 +68,14 @@ def _saga_steps(gateway: PaymentGateway, new_id: NewId) -> dict[str, SagaSteps]:
         FREE_ORDER_FULFILMENT.name: fulfilment,
         REFUND_SAGA.name: CarryOutRefund(gateway),
     }
+
+
+def _consumers(
+    notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork, load_intake: LoadIntake
+) -> dict[str, Consumer]:
+    """By the names that subscriptions know."""
+    tellers = {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
+    return {**tellers, LOAD_INTAKE: load_intake}
 
 
 def _if_orders_are_fulfilled(settings: Settings, make: Callable[[], Any]) -> Any:
@@ -221,6 +237,21 @@ class Container(Ports):
         back_off=Ports.back_off,
         retention=Ports.settings.provided.raw_retention,
     )
+    receive_readings = providers.Singleton(
+        ReceiveReadingsHandler,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        new_id=Ports.new_id,
+        back_off=Ports.back_off,
+    )
+    load_intake = providers.Singleton(
+        LoadIntake,
+        decoder=Ports.reading_decoder,
+        ingest=ingest_readings,
+        open_unit_of_work=Ports.unit_of_work.provider,
+        now=Ports.now,
+        back_off=Ports.back_off,
+    )
     replay_reject = providers.Singleton(
         ReplayRejectHandler,
         rejects=Ports.reject_views,
@@ -269,9 +300,18 @@ class Container(Ports):
         now=Ports.now,
         back_off=Ports.back_off,
     )
+    consumers = providers.Singleton(
+        _consumers, Ports.notifier_by_consumer, Ports.unit_of_work.provider, load_intake
+    )
+    drain_key = providers.Singleton(
+        DrainKeyHandler,
+        claims=Ports.message_claims,
+        consumers=consumers,
+        open_unit_of_work=Ports.unit_of_work.provider,
+    )
     handle_wake = providers.Singleton(
         HandleWakeHandler,
-        drain_key=Ports.drain_key,
+        drain_key=drain_key,
         advance_saga=providers.Callable(_if_orders_are_fulfilled, Ports.settings, advance_saga.provider),
     )
     relay = providers.Factory(

@@ -32,6 +32,7 @@ from domain.errors import (
 )
 from domain.idempotency import KeyReused, RequestInProgress
 from domain.telemetry.batch import BatchRefused
+from domain.telemetry.intake import TooManyIntakes
 from entrypoints.http_messages.request_errors import (
     BodyTooLarge,
     HostNotAllowed,
@@ -87,6 +88,7 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     GatewayRefused: Verdict(HTTPStatus.BAD_GATEWAY, EX_UNAVAILABLE),
     TransactionConflict: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     Overloaded: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
+    TooManyIntakes: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     StoreUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     QueueUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),
     NotifierUnavailable: Verdict(HTTPStatus.SERVICE_UNAVAILABLE, EX_TEMPFAIL, retryable=True),

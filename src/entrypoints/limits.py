@@ -12,7 +12,7 @@ from application.ports.notifier import RETRY_AFTER_MAX_S
 from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
 from application.ports.payment_gateway import KEY_LENGTH_MAX as GATEWAY_KEY_LENGTH_MAX
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
-from application.ports.reading_views import READINGS_PAGE_MAX, SERIES_PER_QUESTION_MAX
+from application.ports.reading_views import READINGS_PAGE_MAX, SERIES_LOOKED_AT_MAX, SERIES_PER_QUESTION_MAX
 from application.telemetry.drop_partitions import PARTITIONS_PER_RUN
 from application.telemetry.drop_partitions import TRIES_MAX as DROP_TRIES_MAX
 from domain.access import (
@@ -41,6 +41,7 @@ from domain.orders.order import (
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
 from domain.telemetry.device import DESCRIPTION_LENGTH_MAX, DEVICES_PER_TENANT_MAX
+from domain.telemetry.intake import COME_AGAIN_AFTER_S, INTAKE_BYTES_WAITING_MAX, INTAKES_WAITING_MAX
 from domain.telemetry.partitions import MONTHS_AHEAD, PARTITIONS_NEW_MAX
 from domain.telemetry.reading import (
     DEVICE_NAME_LENGTH_MAX,
@@ -65,6 +66,8 @@ BODY_BYTES_MAX: Final = 1 * MIB
 CALLBACK_BYTES_MAX: Final = 16 * 1024
 BULK_BODY_BYTES_MAX: Final = 16 * MIB
 BULK_BYTES_IN_FLIGHT_MAX: Final = 64 * MIB
+LOADED_AT_ONCE_BYTES_MAX: Final = 4 * MIB
+INTAKE_ASK_AGAIN_S: Final = 1
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
 QUERY_LENGTH_MAX: Final = 4_096
@@ -113,6 +116,23 @@ LIMITS: Final = (
         "bytes",
         "that a web process holds; more is answered 503",
     ),
+    Limit(
+        "readings' body at once",
+        LOADED_AT_ONCE_BYTES_MAX,
+        "bytes",
+        "unpacked, of a batch that is loaded while its sender waits; a larger one is answered 202",
+    ),
+    Limit(
+        "waiting batches", INTAKES_WAITING_MAX, "batches", "of a tenant, to be loaded; more is answered 503"
+    ),
+    Limit(
+        "waiting batches' bytes",
+        INTAKE_BYTES_WAITING_MAX,
+        "bytes",
+        "of a tenant's batches that wait to be loaded, as sent; more is answered 503",
+    ),
+    Limit("wait for room", COME_AGAIN_AFTER_S, "seconds", "Retry-After while too many batches wait"),
+    Limit("wait for a batch", INTAKE_ASK_AGAIN_S, "seconds", "Retry-After of a batch that is not loaded yet"),
     Limit("readings", READINGS_MAX, "readings", "of one batch; more is answered 413"),
     Limit("discarded body", DISCARD_BYTES_MAX, "bytes", "read and thrown away so that the refusal arrives"),
     Limit("query string", QUERY_LENGTH_MAX, "characters", "everything after the question mark"),
@@ -121,6 +141,12 @@ LIMITS: Final = (
     Limit("page", PAGE_MAX, "items", "largest `limit` of a list"),
     Limit("page of readings", READINGS_PAGE_MAX, "items", "largest `limit` of readings"),
     Limit("series of a question", SERIES_PER_QUESTION_MAX, "series", "whose readings are read together"),
+    Limit(
+        "search for labels",
+        SERIES_LOOKED_AT_MAX,
+        "series",
+        "of a device and metric, to look through",
+    ),
     Limit("cursor", CURSOR_LENGTH, "characters", "`cursor` of a list, exactly"),
     Limit("version", VERSION_MAX, "events", "largest `at_version` and `after_version`"),
     Limit(

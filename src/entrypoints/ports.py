@@ -12,14 +12,12 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from adapters import system_clock
-from application.delivery.consumer import Consumer
-from application.delivery.drain_key import DrainKeyHandler
 from application.delivery.sample_lag import SampleLagHandler
-from application.orders.acknowledge_order import AcknowledgeOrder
+from application.ports.intakes import LOAD_INTAKE
 from application.ports.notifier import Notifier
+from application.ports.outbox import Subscriptions
 from application.ports.payment_callbacks import CallbackReader
 from application.ports.task_queue import Bell
-from application.ports.unit_of_work import OpenUnitOfWork
 from application.subscriptions import ORDER_EMAIL, ORDER_WEBHOOK, reactions_of
 from entrypoints.limits import (
     GATEWAY_SETTLE_S,
@@ -59,8 +57,9 @@ def _by_consumer(notifiers: tuple[Notifier, ...]) -> dict[str, Notifier]:
     return {names[notifier.channel]: notifier for notifier in notifiers}
 
 
-def _consumers(notifiers: dict[str, Notifier], open_unit_of_work: OpenUnitOfWork) -> dict[str, Consumer]:
-    return {name: AcknowledgeOrder(notifier, open_unit_of_work) for name, notifier in notifiers.items()}
+def _subscriptions(notifiers: dict[str, Notifier]) -> Subscriptions:
+    """What was received is loaded, whether or not anybody is told of anything."""
+    return reactions_of((*notifiers, LOAD_INTAKE))
 
 
 def _ring_of(redis_url: str, bell: Callable[[], Bell]) -> Callable[[], None]:
@@ -152,7 +151,7 @@ class Ports(containers.DeclarativeContainer):
         none=providers.Object(None),
     )
     notifier_by_consumer = providers.Singleton(_by_consumer, notifiers)
-    subscriptions = providers.Singleton(reactions_of, notifier_by_consumer)
+    subscriptions = providers.Singleton(_subscriptions, notifier_by_consumer)
     bell = providers.ThreadSafeSingleton(_named("adapters.redis_bell.RedisBell"), settings.provided.redis_url)
     ring = providers.ThreadSafeSingleton(_ring_of, settings.provided.redis_url, bell.provider)
     unit_of_work = providers.Selector(
@@ -240,10 +239,6 @@ class Ports(containers.DeclarativeContainer):
     )
     thread_queue = providers.Factory(_named("adapters.thread_queue.ThreadQueue"))
     worker_of = providers.Callable(_named("adapters.dramatiq_queue.queue.worker_of"))
-    consumers = providers.Singleton(_consumers, notifier_by_consumer, unit_of_work.provider)
-    drain_key = providers.Singleton(
-        DrainKeyHandler, claims=message_claims, consumers=consumers, open_unit_of_work=unit_of_work.provider
-    )
     reading_decoder = providers.Singleton(_named("adapters.reading_formats.decoder.BodyDecoder"))
     column_operations = providers.Singleton(
         _named("adapters.reading_formats.operations.NumpyColumnOperations")

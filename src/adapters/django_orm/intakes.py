@@ -60,17 +60,18 @@ class DjangoIntakeRepository:
                 (self._tenant_id, intake_id, place, view[start : start + PIECE_BYTES]),
             )
 
-    def body(self, intake_id: UUID) -> bytes:
-        """See the port."""
+    def body(self, intake_id: UUID) -> bytes | None:
+        """See the port. Nobody may end the intake while its pieces are read."""
+        self._session.query(
+            "SELECT 1 FROM intake WHERE tenant_id = %s AND id = %s FOR SHARE", (self._tenant_id, intake_id)
+        )
         pieces: list[bytes] = []
         while rows := self._session.query(
             "SELECT piece FROM intake_body WHERE tenant_id = %s AND intake_id = %s AND place = %s",
             (self._tenant_id, intake_id, len(pieces)),
         ):
             pieces.append(bytes(rows[0][0]))
-        if not pieces:
-            raise NotFound(kind="body of the intake", id=str(intake_id))
-        return b"".join(pieces)
+        return b"".join(pieces) if pieces else None
 
     def drop_body(self, intake_id: UUID) -> None:
         """See the port."""

@@ -38,13 +38,10 @@ class InMemoryIntakeRepository:
         """See the port."""
         self._transaction.changes.intake_bodies[self._key(intake_id)] = body
 
-    def body(self, intake_id: UUID) -> bytes:
+    def body(self, intake_id: UUID) -> bytes | None:
         """See the port."""
         key, own = self._key(intake_id), self._transaction.changes.intake_bodies
-        body = own[key] if key in own else self._transaction.database.intake_bodies.get(key)
-        if body is None:
-            raise NotFound(kind="body of the intake", id=str(intake_id))
-        return body
+        return own[key] if key in own else self._transaction.database.intake_bodies.get(key)
 
     def drop_body(self, intake_id: UUID) -> None:
         """See the port."""

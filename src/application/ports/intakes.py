@@ -41,8 +41,11 @@ class IntakeRepository(Protocol):
         """Keep what the intake is to be loaded from; the intake is saved in the same transaction."""
         ...
 
-    def body(self, intake_id: UUID) -> bytes:
-        """What was kept. Raises NotFound if it was dropped."""
+    def body(self, intake_id: UUID) -> bytes | None:
+        """What was kept, whole; None if it was dropped.
+
+        To be asked for before the intake: one that is read afterwards, and waits, should have one.
+        """
         ...
 
     def drop_body(self, intake_id: UUID) -> None:

@@ -25,7 +25,7 @@ from application.ports.reading_decoder import (
 from application.ports.readings import Decoded
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, UnitOfWork
 from application.telemetry.ingest_readings import Along, IngestReadings, IngestReadingsHandler
-from domain.errors import DomainError, NotFound
+from domain.errors import DomainError
 from domain.telemetry.batch import BatchRefused, BatchResult, Mode, RowFault
 from domain.telemetry.intake import IntakeEnded
 from domain.telemetry.reading import microseconds
@@ -89,15 +89,12 @@ class LoadIntake:
     def _decoded(self, intake_id: UUID, context: CommandContext) -> tuple[Decoded, Mode]:
         # Read and closed before anything is decoded, which takes a while.
         with self.open_unit_of_work(context) as uow:
+            packed = uow.intakes.body(intake_id)
             intake = uow.intakes.get(intake_id)
             if not intake.is_waiting:
                 raise IntakeEnded(id=str(intake_id), status=intake.status.value)
-            try:
-                packed = uow.intakes.body(intake_id)
-            except NotFound as missing:
-                raise Undeliverable(
-                    f"the body of the intake {intake_id} is lost; send the batch again"
-                ) from missing
+            if packed is None:
+                raise Undeliverable(f"the body of the intake {intake_id} is lost; send the batch again")
         batch = intake.batch
         decoded = self.decoder.decode(
             zlib.decompress(packed),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from application.ports.intakes import IntakeView
 from application.ports.reading_decoder import BatchTooLarge, Form, MalformedBatch, Precision
 from domain.access import Scope
 from domain.telemetry.batch import BatchRefused, BatchResult, Mode
+from domain.telemetry.intake import TooManyIntakes
 from domain.telemetry.reading import DEVICE_NAME_LENGTH_MAX, METRIC_LENGTH_MAX
 from entrypoints.http_messages import query
 from entrypoints.http_messages.bulk_body import TooManyBodies
 from entrypoints.http_messages.operation import Operation
+from entrypoints.limits import LOADED_AT_ONCE_BYTES_MAX
 
 FORMS: Final = MappingProxyType(
     {
@@ -43,7 +46,9 @@ _NOTE: Final = (
     "with a header, an Arrow IPC stream or file, or InfluxDB's line protocol as text/plain. A reading that is stored "
     "already is a duplicate, and the answer a success; one with another value at the same time is kept apart as a "
     "conflict. With `mode=strict` one bad reading refuses the batch; with `mode=partial` the good ones are stored and "
-    "the bad ones kept to be read and replayed."
+    "the bad ones kept to be read and replayed. With `Prefer: respond-async`, and above "
+    f"{LOADED_AT_ONCE_BYTES_MAX:,} bytes without it, the batch is kept as it was sent and loaded later: the answer is "
+    "202, and its Location tells what became of it."
 )
 
 MODE: Final = query.one_of("mode", "What becomes of a batch with bad readings; `strict` unless told.", Mode)
@@ -57,8 +62,10 @@ METRIC: Final = query.text(
 
 INGEST_READINGS: Final = Operation(
     id="ingestReadings", method="POST", path="/v1/readings", summary="Take in a batch of readings",
-    scope=Scope.READINGS_WRITE, result=BatchResult, takes_key=True, gives_tag=False, media_types=_EXAMPLES,
-    query=(MODE, DEVICE, METRIC, PRECISION), own_refusals=(MalformedBatch, BatchTooLarge, BatchRefused, TooManyBodies),
+    scope=Scope.READINGS_WRITE, result=BatchResult, later=IntakeView, takes_key=True, gives_tag=False,
+    media_types=_EXAMPLES,
+    query=(MODE, DEVICE, METRIC, PRECISION),
+    own_refusals=(MalformedBatch, BatchTooLarge, BatchRefused, TooManyBodies, TooManyIntakes),
     note=_NOTE,
 )  # fmt: skip
 

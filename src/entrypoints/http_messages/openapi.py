@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from application.ports.device_view import DeviceView
+from application.ports.intakes import IntakeView
 from application.ports.outbox import ConsumerLag, DeadLetter
 from application.ports.payment_view import PaymentView
 from application.ports.read_models import EventView, ProductView, StockView
@@ -30,7 +31,7 @@ from entrypoints.http_messages.operation import Operation
 from entrypoints.http_messages.operations import OPERATIONS
 from entrypoints.http_messages.order_answer import OrderAnswer
 from entrypoints.http_messages.problems import PROBLEM_JSON, Problem, title_of
-from entrypoints.http_messages.request_headers import JSON
+from entrypoints.http_messages.request_headers import JSON, RESPOND_ASYNC
 from entrypoints.http_messages.saga_answer import SagaAnswer, SagaJournalAnswer
 from entrypoints.limits import IF_MATCH_LENGTH_MAX, REQUEST_ID_LENGTH_MAX
 
@@ -106,6 +107,8 @@ def _operation(operation: Operation) -> Node:
         header_names.append("IdempotencyKey" if operation.needs_key else "OptionalIdempotencyKey")
     if operation.needs_version:
         header_names.append("IfMatch")
+    if operation.later is not None:
+        header_names.append("Prefer")
     node: Node = {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -121,6 +124,7 @@ def _operation(operation: Operation) -> Node:
         ],
         "responses": {
             str(operation.status): _success(operation),
+            **_later(operation),
             **_refusals(operation.refusals, replays=operation.takes_key),
         },
     }
@@ -149,6 +153,19 @@ def _success(operation: Operation) -> Node:
         return answer
     schema = f"{operation.result.__name__}Page" if operation.is_list else operation.result.__name__
     return {**answer, "content": {JSON: {"schema": _ref(schema)}}}
+
+
+def _later(operation: Operation) -> Node:
+    if operation.later is None:
+        return {}
+    names = ["X-Request-Id", "traceparent", "Cache-Control", "Location", "Retry-After", "Preference-Applied"]
+    return {
+        str(HTTPStatus.ACCEPTED.value): {
+            "description": HTTPStatus.ACCEPTED.phrase,
+            "headers": _header_refs([*names, "Idempotent-Replayed"]),
+            "content": {JSON: {"schema": _ref(operation.later.__name__)}},
+        }
+    }
 
 
 def _refusals(errors: Iterable[type[DomainError]], *, replays: bool) -> Node:
@@ -196,6 +213,7 @@ def _schemas() -> Node:
         SagaJournalAnswer,
         LateReply,
         BatchResult,
+        IntakeView,
         ReadingView,
         RejectView,
     ]
@@ -310,6 +328,7 @@ _HEADERS: Final = {
     "Retry-After": _header(
         "Seconds to wait before the same request again.", {"type": "integer", "minimum": 1}
     ),
+    "Preference-Applied": _header("There when `Prefer` named it (RFC 7240).", {"const": RESPOND_ASYNC}),
     "Link": _header("With `order-held`: where the saga is read that holds the order.", {"type": "string"}),
     "WWW-Authenticate": _header("How to authenticate.", {"type": "string"}),
     "Cache-Control": _header("Answers belong to one caller.", {"const": "no-store"}),
@@ -325,33 +344,28 @@ _KEY_WORDS: Final = (
 _MATCH_SCHEMA: Final = {
     "type": "string", "maxLength": IF_MATCH_LENGTH_MAX, "pattern": r'^(\*|"[!#-~]*"(, "[!#-~]*")*)$',
 }  # fmt: skip
+_IDS: Final = {
+    "order_id": "The order's id.",
+    "payment_id": "The payment's id.",
+    "device_id": "The device's id.",
+    "intake_id": "The intake's id.",
+    "message_id": "The dead letter's id.",
+    "saga_id": "The saga's id.",
+    "reject_id": "The reject's id.",
+}
 _PARAMETERS: Final = {
     "sku": _parameter(
         "sku", "path", "The product's SKU.",
         {"type": "string", "minLength": 1, "maxLength": SKU_LENGTH_MAX, "pattern": SKU_PATTERN},
         required=True,
     ),
-    "order_id": _parameter(
-        "order_id", "path", "The order's id.", {"type": "string", "format": "uuid"}, required=True
-    ),
-    "payment_id": _parameter(
-        "payment_id", "path", "The payment's id.", {"type": "string", "format": "uuid"}, required=True
-    ),
-    "device_id": _parameter(
-        "device_id", "path", "The device's id.", {"type": "string", "format": "uuid"}, required=True
-    ),
+    **{
+        name: _parameter(name, "path", words, {"type": "string", "format": "uuid"}, required=True)
+        for name, words in _IDS.items()
+    },
     "customer_ref": _parameter(
         "customer_ref", "path", "The caller's own name for the customer, percent-encoded as one segment.",
         {"type": "string", "minLength": 1, "maxLength": CUSTOMER_REF_LENGTH_MAX}, required=True,
-    ),
-    "message_id": _parameter(
-        "message_id", "path", "The dead letter's id.", {"type": "string", "format": "uuid"}, required=True
-    ),
-    "saga_id": _parameter(
-        "saga_id", "path", "The saga's id.", {"type": "string", "format": "uuid"}, required=True
-    ),
-    "reject_id": _parameter(
-        "reject_id", "path", "The reject's id.", {"type": "string", "format": "uuid"}, required=True
     ),
     "gateway": _parameter(
         "gateway", "path", "The gateway's name here: `sandbox`.", {"type": "string"}, required=True
@@ -364,6 +378,11 @@ _PARAMETERS: Final = {
         "If-Match", "header",
         "The ETag of what was read; refused when that has changed since. `*` accepts any version.",
         _MATCH_SCHEMA, required=True,
+    ),
+    "Prefer": _parameter(
+        "Prefer", "header",
+        "`respond-async`: take the batch in and tell of its result later (RFC 7240); other preferences are ignored.",
+        {"type": "string"}, required=False,
     ),
     # Neither is ever a reason to refuse a request, so their schemas say no more than this.
     "XRequestId": _parameter(

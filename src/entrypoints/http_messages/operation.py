@@ -64,6 +64,8 @@ class Operation:
     body: BodyDecoder | None = None
     media_types: Mapping[str, str] = field(default_factory=dict)
     """Of a body that is no command but data, by what each is; it may be gzipped."""
+    later: type | None = None
+    """What it answers with 202 and a Location where the caller prefers to hear of the result later."""
     query: tuple[QueryParameter, ...] = ()
     own_refusals: tuple[type[DomainError], ...] = ()
     note: str = ""

@@ -9,6 +9,7 @@ from typing import Final
 
 from entrypoints.http_messages.device_operations import DEVICE_OPERATIONS
 from entrypoints.http_messages.ingest_operations import INGEST_OPERATIONS
+from entrypoints.http_messages.intake_operations import INTAKE_OPERATIONS
 from entrypoints.http_messages.ops_operations import OPS_OPERATIONS
 from entrypoints.http_messages.order_operations import ORDER_OPERATIONS
 from entrypoints.http_messages.payment_operations import PAYMENT_OPERATIONS
@@ -23,6 +24,7 @@ OPERATIONS: Final = (
     *SAGA_OPERATIONS,
     *DEVICE_OPERATIONS,
     *INGEST_OPERATIONS,
+    *INTAKE_OPERATIONS,
     *READING_OPERATIONS,
     *OPS_OPERATIONS,
 )

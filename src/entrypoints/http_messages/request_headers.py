@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Final
@@ -16,6 +16,8 @@ from entrypoints.http_messages.request_errors import NotAcceptable, UnsupportedM
 from entrypoints.limits import REQUEST_ID_LENGTH_MAX, TRACEPARENT_LENGTH_MAX
 
 JSON: Final = "application/json"
+RESPOND_ASYNC: Final = "respond-async"
+"""The preference of RFC 7240, section 4.1."""
 
 # A comma can't stand in a bare key: that is how two headers arrive that were sent as one too many.
 _BARE_KEY: Final = re.compile(r"[!#-+\--\[\]-~]+", re.ASCII)
@@ -25,6 +27,10 @@ _ESCAPE: Final = re.compile(r'\\(["\\])')
 _REQUEST_ID: Final = re.compile(rf"[!-~]{{1,{REQUEST_ID_LENGTH_MAX}}}", re.ASCII)
 # Versions after 00 may add fields behind a further dash (Trace Context, section 3.2.4); ff is forbidden.
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_LEXEME: Final = re.compile(
+    r"""(?:(?P<token>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<mark>[=;,]))[ \t]*""",
+    re.ASCII,
+)
 _ZEROS: Final = re.compile(r"0+")
 _SAMPLED: Final = 1
 
@@ -77,6 +83,37 @@ def _parse_traceparent(header: str | None) -> tuple[str, int]:
         if sound and not _ZEROS.fullmatch(trace_id) and not _ZEROS.fullmatch(parent_id):
             return trace_id, int(flags, 16) & _SAMPLED
     return os.urandom(16).hex(), _SAMPLED
+
+
+def parse_prefer(header: str) -> Mapping[str, str]:
+    """What the caller prefers, by name in small letters; "" for a preference without a value (RFC 7240, section 2).
+
+    Of one that stands twice the first counts; their parameters are left out. What can't be read is no preference:
+    nobody may be refused on its account.
+    """
+    parts: list[list[tuple[str | None, str]]] = [[]]
+    place, text = 0, header.strip(" \t")
+    while place < len(text):
+        lexeme = _LEXEME.match(text, place)
+        if lexeme is None:
+            return {}
+        place, kind = lexeme.end(), lexeme.lastgroup
+        if lexeme["mark"] == ",":
+            parts.append([])
+        else:
+            parts[-1].append((kind, lexeme[kind or 0]))
+    found: dict[str, str] = {}
+    for part in parts:
+        match part:
+            case [("token", name), ("mark", "="), ("token" | "quoted", value), *rest]:
+                pass
+            case [("token", name), *rest]:
+                value = ""
+            case _:
+                continue
+        if not rest or rest[0] == ("mark", ";"):
+            found.setdefault(name.lower(), _ESCAPE.sub(r"\1", value))
+    return found
 
 
 @functools.lru_cache(maxsize=256)

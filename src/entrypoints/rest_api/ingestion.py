@@ -14,17 +14,24 @@ from entrypoints.http_messages.ingest_operations import FORMS
 from entrypoints.http_messages.request_headers import media_type_of
 from entrypoints.rest_api.answers import json_answer
 from entrypoints.rest_api.api_view import ApiView
+from entrypoints.rest_api.intakes import is_for_later, receive_later
 from entrypoints.rest_api.wiring import container
 
 
 def take_in(view: ApiView) -> HttpResponse:
-    """Decode the request's body and store what is in it; the body's bytes are held until that is done."""
+    """Decode the request's body and store what is in it, or have that done later.
+
+    The body's bytes are held until that is done.
+    """
     http: HttpRequest = view.request._request
     made = container()
     with bulk_body(http.META) as body:
+        form = FORMS[media_type_of(http.META.get("CONTENT_TYPE", ""))]
+        if is_for_later(view, body):
+            return receive_later(view, body, form)
         decoded = made.reading_decoder().decode(
             body,
-            FORMS[media_type_of(http.META.get("CONTENT_TYPE", ""))],
+            form,
             now_us=microseconds(made.now()()),
             precision=view.query.get("precision", Precision.NS),
             device=view.query.get("device"),

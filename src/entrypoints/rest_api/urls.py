@@ -14,6 +14,7 @@ from entrypoints.http_messages.influx_request import Dialect
 from entrypoints.rest_api import (
     devices,
     influx,
+    intakes,
     metrics,
     operators,
     ops,
@@ -61,6 +62,7 @@ urlpatterns: Final = [
     path("v1/products/<str:sku>/adjustments", products.StockAdjustments.as_view()),
     path("v1/readings", readings.Readings.as_view()),
     path("v1/readings/latest", readings.LatestReadings.as_view()),
+    path("v1/readings/intakes/<str:intake_id>", intakes.OneIntake.as_view()),
     path("v1/rejects", rejects.Rejects.as_view()),
     path("v1/rejects/<str:reject_id>/replay", rejects.RejectReplay.as_view()),
     path("v1/devices", devices.Devices.as_view()),

@@ -87,6 +87,8 @@ class Caller:
     """That of the order's saga, where the operation needs one."""
     reject_id: str = NOBODYS_ID
     """The same for a reject's."""
+    intake_id: str = NOBODYS_ID
+    """The same for an intake's."""
     order_version: int = 1
     is_ready: bool = False
 
@@ -126,6 +128,7 @@ class Caller:
             saga_id=changes.pop("saga_id", self.saga_tag.strip('"').rpartition("-")[0]),
             payment_id=changes.pop("payment_id", self.payment_id),
             reject_id=changes.pop("reject_id", self.reject_id),
+            intake_id=changes.pop("intake_id", self.intake_id),
             customer_ref="c-17",
         )
         headers: dict[str, Any] = {}

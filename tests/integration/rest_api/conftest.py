@@ -11,6 +11,7 @@ import pytest
 from application.access.access_desk import IssueToken
 from builders import a_context
 from entrypoints.container import Container
+from entrypoints.http_messages.intake_operations import READ_INTAKE
 from entrypoints.http_messages.ops_operations import REPLAY_DEAD_LETTER
 from entrypoints.http_messages.payment_operations import PAY_AGAIN, READ_PAYMENT, REFUND_PAYMENT
 from entrypoints.http_messages.reading_operations import REPLAY_REJECT
@@ -18,7 +19,13 @@ from entrypoints.rest_api import wiring
 from entrypoints.settings import Settings
 from integration.rest_api.caller import NOBODYS_ID, ORDER, STEPS_BEFORE, Caller
 from integration.rest_api.checked_client import Answer, CheckedClient
-from integration.rest_api.readiness import captured_payment, declined_payment, kept_reject, parked_message
+from integration.rest_api.readiness import (
+    captured_payment,
+    declined_payment,
+    kept_intake,
+    kept_reject,
+    parked_message,
+)
 from integration.rest_api.saga_readiness import SAGAS_BEFORE, kept_saga
 
 
@@ -96,6 +103,9 @@ def call(
     reject = NOBODYS_ID
     if operation is REPLAY_REJECT:
         reject = str(kept_reject(container, principal.tenant_id))
+    intake = NOBODYS_ID
+    if operation is READ_INTAKE:
+        intake = str(kept_intake(container, principal.tenant_id))
     payment = NOBODYS_ID
     if operation.id in {PAY_AGAIN.id, READ_PAYMENT.id}:
         payment = str(declined_payment(container, principal.tenant_id, UUID(placed.json["id"])))
@@ -105,4 +115,4 @@ def call(
     if operation.id in SAGAS_BEFORE:
         saga = kept_saga(container, principal.tenant_id, UUID(placed.json["id"]), SAGAS_BEFORE[operation.id])
         saga_tag = f'"{saga.id}-{saga.version}"'
-    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, 1 + len(steps))
+    return Caller(api, placed, tea, pump, letter, payment, saga_tag, reject, intake, 1 + len(steps))

@@ -6,6 +6,10 @@ import pytest
 
 from entrypoints.http_messages.operations import OPERATIONS
 
+_NAMES = {
+    "{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}", "{reject_id}", "{intake_id}",
+}  # fmt: skip
+
 every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 every_change = pytest.mark.parametrize(
     "operation", [one for one in OPERATIONS if one.body is not None], ids=lambda operation: operation.id
@@ -18,11 +22,6 @@ every_versioned = pytest.mark.parametrize(
 )
 on_one_thing = pytest.mark.parametrize(
     "operation",
-    [
-        one
-        for one in OPERATIONS
-        if {"{sku}", "{order_id}", "{message_id}", "{payment_id}", "{saga_id}", "{device_id}", "{reject_id}"}
-        & set(one.path.split("/"))
-    ],
+    [one for one in OPERATIONS if _NAMES & set(one.path.split("/"))],
     ids=lambda operation: operation.id,
 )

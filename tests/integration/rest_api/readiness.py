@@ -8,7 +8,7 @@ from adapters.system_clock import new_id
 from application.orders.fulfil_order import follow_fulfilment
 from application.ports.outbox import Wake
 from application.ports.reject_views import RejectFilter
-from builders import NOON, a_context, a_product
+from builders import NOON, a_context, a_product, an_intake
 from domain.inventory.events import ProductCreated
 from domain.orders.fulfilment import AUTHORISE, ORDER_FULFILMENT
 from domain.payments.payment import Payment
@@ -76,6 +76,14 @@ def kept_reject(container: Container, tenant_id: UUID) -> UUID:
         uow.rejects.keep([reject])
     (kept,) = container.reject_views().list(tenant_id, RejectFilter()).items
     return kept.id
+
+
+def kept_intake(container: Container, tenant_id: UUID) -> UUID:
+    """The id of an intake that waits to be loaded."""
+    intake = an_intake()
+    with container.unit_of_work(a_context(tenant_id=tenant_id)) as uow:
+        uow.intakes.save(intake)
+    return intake.id
 
 
 def made_ready(

@@ -95,6 +95,7 @@ class TestEveryOperation:
             payment_id=odd,
             saga_id=odd,
             reject_id=odd,
+            intake_id=odd,
             device_id=odd,
         )
         assert answer.status in {404, 405}
@@ -110,6 +111,7 @@ class TestEveryOperation:
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
             reject_id=NOBODYS_ID,
+            intake_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         assert answer.code == "not-found"
@@ -141,6 +143,7 @@ class TestEveryOperation:
             payment_id=NOBODYS_ID,
             saga_id=NOBODYS_ID,
             reject_id=NOBODYS_ID,
+            intake_id=NOBODYS_ID,
             device_id=NOBODYS_ID,
         )
         taken = {one.method for one in OPERATIONS if one.path == operation.path}
