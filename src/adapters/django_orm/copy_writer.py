@@ -212,18 +212,29 @@ class DjangoReadingWriter:
             "COPY staged_reading (tenant_id, series_id, ts, value, n) FROM STDIN (FORMAT binary)",
             staged_rows(self.tenant_id, rows.series, rows.times, rows.values),
         )
-        ((added,),) = self.session.query(_MERGE, (str(self.tenant_id),))
+        ((added,),) = self._add(_MERGE, (str(self.tenant_id),))
         return int(added), self.session.query(_OTHER_VALUES) if added < len(rows.times) else []
 
     def _merge_few(self, before: str, rows: Rows) -> tuple[int, list[Row]]:
         """The same for few rows."""
         tenant, sent = str(self.tenant_id), (_array(rows.series), _array(rows.times), _array(rows.values))
-        found = self.session.query(before + _MERGE_FEW, (*sent, tenant, tenant))
+        found = self._add(before + _MERGE_FEW, (*sent, tenant, tenant))
         added, there = found[0][:2]
         if added + there < len(rows.times):
             # Twice in the batch, or added by somebody else meanwhile.
             return int(added), self.session.query(_OTHER_VALUES_OF_FEW, sent)
         return int(added), [(place, stored) for _, _, place, stored in found if place is not None]
+
+    def _add(self, sql: str, params: Sequence[str]) -> list[Row]:
+        try:
+            return self.session.query(sql, params)
+        except django.db.IntegrityError as error:
+            if sqlstate(error) != _NOT_OF_THE_PARTITION:
+                raise
+            # A partition went after this process had asked for it; the next try makes it again.
+            _LEAVES.forget()
+            KNOWN_MONTHS.forget()
+            raise TransactionConflict from error
 
     def _close(self, before: str, copied: Rows, rows: Rows, latest: NDArray[np.int64]) -> None:
         """Mark the hours of what was copied, and keep the latest values of `rows`: one message."""
