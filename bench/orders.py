@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +28,12 @@ from adapters.embedded.ports import free_port
 from application.access.access_desk import IssueToken
 from domain.access import Scope
 from entrypoints.cli.wiring import wired
-from entrypoints.settings import RATE_LIMIT_MAX, Settings
+from entrypoints.settings import Settings
 from shared.command import Result, measure
 from shared.crew import ask, crew
 from shared.http_load import NAME, Round, Target, post_rounds
 from shared.machine import Bystanders
+from shared.servers import READY_TIMEOUT_S, bare_web, our_web
 
 CLIENTS: Final = 2
 CONNECTIONS: Final = 8
@@ -44,11 +41,8 @@ CONNECTIONS: Final = 8
 ROUNDS: Final = 11
 ROUND_S: Final = 3.0
 WARM_UP_S: Final = 3.0
-READY_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 30.0
 GOAL_OF_BARE: Final = 0.8
 
-FOLDER: Final = Path(__file__).parent
 OURS: Final = "ours"
 BARE: Final = "bare DRF"
 DOES: Final = {
@@ -233,49 +227,11 @@ def _servers(stack: ExitStack, settings: Settings, token: str) -> dict[str, int]
         # A consumer, so that a message is written with each order.
         "HOLDWATER_WEBHOOK_URL": "https://receiver.invalid/orders",
         "HOLDWATER_WEBHOOK_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        # Every request is counted, and none refused.
-        "HOLDWATER_RATE_LIMIT_TOKEN": str(RATE_LIMIT_MAX),
-        "HOLDWATER_RATE_LIMIT_TENANT": str(RATE_LIMIT_MAX),
     }
-    web = ["-m", "entrypoints.cli.main", "web", "--port", str(ports[OURS]), "--state-dir", str(folder)]
-    size = (str(settings.web_workers), str(settings.web_threads))
-    stack.enter_context(_server(OURS, web, ours, ports[OURS], folder))
-    bare = {"DJANGO_SETTINGS_MODULE": "bare_drf.settings"}
-    site = ["-m", "bare_drf.server", str(ports[BARE]), *size]
-    stack.enter_context(_server(BARE, site, bare, ports[BARE], folder))
+    stack.enter_context(our_web(ports[OURS], folder, ours))
+    stack.enter_context(bare_web(ports[BARE], folder, settings))
     _create_product(ports[OURS], token)
     return ports
-
-
-@contextmanager
-def _server(
-    name: str, arguments: Sequence[str], environment: Mapping[str, str], port: int, folder: Path
-) -> Iterator[None]:
-    """A server that listens; its output goes to a file, as a stack's does. Raises RuntimeError if it doesn't start."""
-    log = folder / f"{name}.log"
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=FOLDER,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{name} did not start: {log.read_text()[-2_000:]}")
-            time.sleep(0.1)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _create_product(port: int, token: str) -> None:
@@ -322,11 +278,6 @@ def _failures(owner: Any, tenant_id: str, posted: Mapping[str, int]) -> Iterator
             (found,) = cursor.fetchone()
         if found != expected:
             yield f"{what}: {found} are stored, {expected} were answered"
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The least that creates an order with Django REST framework, tuned as well as it can be: what ours is beside."""
+"""What ours is beside: the same with Django REST framework alone, tuned as well as it can be."""

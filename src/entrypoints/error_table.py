@@ -16,7 +16,7 @@ from application.ports.notifier import NoticeRefused, NotifierUnavailable
 from application.ports.payment_callbacks import CallbackNotSigned
 from application.ports.payment_gateway import GatewayOutcomeUnknown, GatewayRefused, GatewayUnavailable
 from application.ports.rate_limit import TooManyRequests
-from application.ports.reading_decoder import BatchTooLarge, DecompressedTooLarge, MalformedBatch
+from application.ports.reading_decoder import BatchTooLarge, MalformedBatch
 from application.ports.task_queue import QueueUnavailable
 from application.ports.unit_of_work import StoreUnavailable, TransactionConflict
 from domain.access import NotAuthenticated, ScopeMissing
@@ -75,7 +75,6 @@ VERDICTS: Final[dict[type[DomainError], Verdict]] = {
     StaleObjectError: Verdict(HTTPStatus.PRECONDITION_FAILED, EX_UNAVAILABLE),
     BodyTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     BatchTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
-    DecompressedTooLarge: Verdict(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, EX_DATAERR),
     UnsupportedMediaType: Verdict(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, EX_USAGE),
     BatchRefused: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),
     RuleViolation: Verdict(HTTPStatus.UNPROCESSABLE_ENTITY, EX_DATAERR),

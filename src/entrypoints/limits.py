@@ -12,7 +12,7 @@ from application.ports.notifier import RETRY_AFTER_MAX_S
 from application.ports.outbox import CONSUMER_LENGTH_MAX, ERROR_LENGTH_MAX
 from application.ports.payment_gateway import KEY_LENGTH_MAX as GATEWAY_KEY_LENGTH_MAX
 from application.ports.read_models import PAGE_DEFAULT, PAGE_MAX
-from application.ports.reading_views import READINGS_PAGE_MAX, SERIES_PER_QUESTION_MAX
+from application.ports.reading_views import READINGS_PAGE_MAX, SERIES_LOOKED_AT_MAX, SERIES_PER_QUESTION_MAX
 from application.telemetry.drop_partitions import PARTITIONS_PER_RUN
 from application.telemetry.drop_partitions import TRIES_MAX as DROP_TRIES_MAX
 from domain.access import (
@@ -64,9 +64,9 @@ MIB: Final = 1024 * 1024
 
 BODY_BYTES_MAX: Final = 1 * MIB
 CALLBACK_BYTES_MAX: Final = 16 * 1024
-BULK_BODY_BYTES_MAX: Final = 32 * MIB
-BULK_BYTES_IN_FLIGHT_MAX: Final = 128 * MIB
-LOADED_AT_ONCE_BYTES_MAX: Final = 16 * MIB
+BULK_BODY_BYTES_MAX: Final = 16 * MIB
+BULK_BYTES_IN_FLIGHT_MAX: Final = 64 * MIB
+LOADED_AT_ONCE_BYTES_MAX: Final = 4 * MIB
 INTAKE_ASK_AGAIN_S: Final = 1
 DISCARD_BYTES_MAX: Final = 64 * MIB
 READ_CHUNK_BYTES: Final = 64 * 1024
@@ -141,6 +141,12 @@ LIMITS: Final = (
     Limit("page", PAGE_MAX, "items", "largest `limit` of a list"),
     Limit("page of readings", READINGS_PAGE_MAX, "items", "largest `limit` of readings"),
     Limit("series of a question", SERIES_PER_QUESTION_MAX, "series", "whose readings are read together"),
+    Limit(
+        "search for labels",
+        SERIES_LOOKED_AT_MAX,
+        "series",
+        "of a device and metric, to look through",
+    ),
     Limit("cursor", CURSOR_LENGTH, "characters", "`cursor` of a list, exactly"),
     Limit("version", VERSION_MAX, "events", "largest `at_version` and `after_version`"),
     Limit(

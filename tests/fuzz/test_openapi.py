@@ -25,6 +25,7 @@ from integration.rest_api.checked_client import CheckedClient
 CASES_BY_OPERATION: Final = 200 if REAL_SERVICE else 20
 CASES_MIN: Final = 2_000 if REAL_SERVICE else 300
 KNOWN_SKU: Final = "TEA-1"
+KNOWN_DEVICE: Final = "pump-7"
 LETTERS: Final = 20
 """Dead letters to be replayed, each of them once."""
 
@@ -41,6 +42,7 @@ if not REAL_SERVICE:
 
 _cases_run = 0
 _letters: list[str] = []
+_rejects: list[str] = []
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,15 @@ def known_order_id(client: CheckedClient) -> str:
 @pytest.fixture(scope="module")
 def known_device_id(client: CheckedClient) -> str:
     """A device that is there."""
-    registered = client.post("/v1/devices", {"name": "pump-7"}, idempotency_key="device")
+    registered = client.post("/v1/devices", {"name": KNOWN_DEVICE}, idempotency_key="device")
     assert registered.status == 201
+    bad = b'{"device": "pump-7", "metric": "t", "ts": 1767225600000, "value": "x"}\n'
+    good = bad.replace(b'"x"', b"1.5")
+    client.call(
+        "POST", "/v1/readings?mode=partial", good + bad * LETTERS, content_type="application/x-ndjson"
+    )
+    _rejects[:] = [reject["id"] for reject in client.get("/v1/rejects").json["items"]]
+    assert len(_rejects) == LETTERS
     found: str = registered.json["id"]
     return found
 
@@ -123,6 +132,10 @@ def _aim(case: schemathesis.Case, order_id: str, device_id: str) -> None:
         names["device_id"] = device_id
     if _ID.fullmatch(str(names.get("order_id", ""))) and _heads(names["order_id"]):
         names["order_id"] = order_id
+    if case.query and isinstance(case.query.get("device"), str) and _heads(case.query["device"]):
+        case.query["device"] = KNOWN_DEVICE
+    if _rejects and _ID.fullmatch(str(names.get("reject_id", ""))) and _heads(names["reject_id"]):
+        names["reject_id"] = _rejects.pop()
     if _letters and _ID.fullmatch(str(names.get("message_id", ""))) and _heads(names["message_id"]):
         names["message_id"] = _letters.pop()
     if _SKU.fullmatch(str(names.get("sku", ""))) and _heads(names["sku"]):

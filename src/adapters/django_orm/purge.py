@@ -28,6 +28,7 @@ from domain.orders.order import Order
 from domain.payments.payment import Payment
 from domain.saga.progress import ENDED
 from domain.saga.saga import Saga
+from domain.telemetry.rejects import REJECTS_KEPT_FOR
 
 PURGE_ALIAS: Final = "purge"
 ACTOR: Final = "purge"
@@ -89,6 +90,12 @@ _DROP_MESSAGES: Final = """
 DELETE FROM message WHERE (tenant_id, consumer, stream_id, version) IN (
     SELECT tenant_id, consumer, stream_id, version FROM message
     WHERE settled_at < statement_timestamp() - %s ORDER BY settled_at LIMIT %s
+)
+"""
+_DROP_REJECTS: Final = """
+DELETE FROM rejected_reading WHERE (tenant_id, id) IN (
+    SELECT tenant_id, id FROM rejected_reading
+    WHERE created_at < statement_timestamp() - %s ORDER BY created_at LIMIT %s
 )
 """
 
@@ -190,6 +197,10 @@ class DjangoPurge:
     def drop_settled_messages(self, limit: int) -> int:
         """See the port."""
         return self._run(_DROP_MESSAGES, (SETTLED_KEPT_FOR, limit))
+
+    def drop_old_rejects(self, limit: int) -> int:
+        """See the port."""
+        return self._run(_DROP_REJECTS, (REJECTS_KEPT_FOR, limit))
 
     def _redact_events(self, tenant_id: UUID, stream_ids: Sequence[UUID]) -> None:
         for event_class in event_classes():

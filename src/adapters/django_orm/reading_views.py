@@ -19,11 +19,13 @@ from adapters.row_mapping.devices import labels_from_text, labels_to_text
 from application.ports.read_models import PAGE_DEFAULT, Page, PageKey
 from application.ports.reading_views import (
     READINGS_PAGE_MAX,
+    SERIES_LOOKED_AT_MAX,
     SERIES_PER_QUESTION_MAX,
     ReadingView,
     SeriesFilter,
     TimeRange,
     too_many_series,
+    too_many_to_look_at,
 )
 from domain.telemetry.device import Device
 
@@ -38,15 +40,22 @@ FROM (
     ORDER BY deleted_at DESC NULLS FIRST, id DESC LIMIT 1
 ) d
 LEFT JOIN LATERAL (
-    SELECT {columns} FROM series s {join}
-    WHERE s.tenant_id = %s AND s.device_id = d.id AND d.deleted_at IS NULL {conditions}
+    SELECT s.place, {columns} FROM (
+        SELECT s.*, {place} AS place FROM series s
+        WHERE s.tenant_id = %s AND s.device_id = d.id AND d.deleted_at IS NULL {conditions}
+        {at_most}
+    ) s {join}
+    WHERE {matches}
     ORDER BY s.metric, s.labels_digest LIMIT %s
 ) w ON true
 """
 _WITH_LATEST: Final = (
-    "CROSS JOIN LATERAL (SELECT l.ts, l.value FROM latest_reading l"
-    " WHERE l.tenant_id = s.tenant_id AND l.series_id = s.id LIMIT 1) l"
+    "LEFT JOIN LATERAL (SELECT l.ts, l.value FROM latest_reading l"
+    " WHERE l.tenant_id = s.tenant_id AND l.series_id = s.id LIMIT 1) l ON true"
 )
+# No index finds labels, so series are counted as they are looked at; one more than may be says that there are more.
+_COUNTED: Final = "row_number() OVER (ORDER BY s.metric, s.labels_digest)"
+_AT_MOST: Final = "ORDER BY s.metric, s.labels_digest LIMIT %s"
 # Neither of them ever changes in a series, so a page may begin behind one.
 _BEHIND: Final = (
     "AND (s.metric, s.labels_digest) > ((SELECT metric FROM series WHERE tenant_id = %s AND id = %s),"
@@ -85,9 +94,7 @@ class DjangoReadingViews:
     ) -> Page[ReadingView]:
         """See the port. Two statements: which series, and their readings."""
         size = _bounded(limit)
-        found = _of_device(
-            tenant_id, wanted, "s.id, s.metric, s.labels", (), limit=SERIES_PER_QUESTION_MAX + 1
-        )
+        found = _of_device(tenant_id, wanted, "s.id, s.metric, s.labels", limit=SERIES_PER_QUESTION_MAX + 1)
         if len(found) > SERIES_PER_QUESTION_MAX:
             raise too_many_series()
         series = [_Series(id_, metric, dict(labels_from_text(labels))) for id_, metric, labels in found]
@@ -100,7 +107,7 @@ class DjangoReadingViews:
             ReadingView(
                 device=wanted.device,
                 metric=series[n].metric,
-                labels=dict(series[n].labels),
+                labels=series[n].labels,
                 ts=ts,
                 value=value,
             )
@@ -122,17 +129,13 @@ class DjangoReadingViews:
     ) -> Page[ReadingView]:
         """See the port. One statement."""
         size = _bounded(limit)
-        behind: tuple[str, tuple[Any, ...]] | tuple[()] = ()
-        if after is not None:
-            of = (tenant_id, _series_id(after))
-            behind = (_BEHIND, (*of, *of))
         rows = _of_device(
             tenant_id,
             wanted,
             "s.id, s.metric, s.labels, l.ts, l.value",
-            behind,
             limit=size + 1,
-            join=_WITH_LATEST,
+            behind=None if after is None else after.id,
+            with_latest=True,
         )
         items = tuple(
             ReadingView(
@@ -148,30 +151,44 @@ def _of_device(
     tenant_id: UUID,
     wanted: SeriesFilter,
     columns: str,
-    beyond: tuple[str, tuple[Any, ...]] | tuple[()],
     *,
     limit: int,
-    join: str = "",
+    behind: UUID | None = None,
+    with_latest: bool = False,
 ) -> list[Row]:
-    """Rows of the wanted series by their key. Raises NotFound, Gone."""
-    conditions, params = [], []
+    """Rows of the wanted series by their key, beyond the one of that number. Raises NotFound, Gone, InvalidInput."""
+    conditions, params = [], [tenant_id, wanted.device, tenant_id]
+    matches = "l.ts IS NOT NULL" if with_latest else "true"
+    place, at_most = "0", ""
     if wanted.metric is not None:
         conditions.append("AND s.metric = %s")
         params.append(wanted.metric)
+    if behind is not None:
+        conditions.append(_BEHIND)
+        params += [tenant_id, _series_id(behind)] * 2
     if wanted.labels:
         # Each label's own text is looked for first: it is there in all that match, and costs a tenth of parsing JSON.
         texts = [labels_to_text([label])[1:-1] for label in wanted.labels]
         contains = " AND ".join("strpos(s.labels, %s) > 0" for _ in texts)
-        conditions.append(f"AND CASE WHEN {contains} THEN s.labels::jsonb @> %s::jsonb ELSE false END")
-        params += [*texts, labels_to_text(wanted.labels)]
-    if beyond:
-        conditions.append(beyond[0])
-        params += beyond[1]
-    sql = _OF_DEVICE.format(columns=columns, join=join, conditions=" ".join(conditions))
-    rows = query_once(tenant_id, sql, (tenant_id, wanted.device, tenant_id, *params, limit))
+        has_labels = f"CASE WHEN {contains} THEN s.labels::jsonb @> %s::jsonb ELSE false END"
+        matches = f"(s.place > %s OR ({matches} AND {has_labels}))"
+        place, at_most = _COUNTED, _AT_MOST
+        params += [SERIES_LOOKED_AT_MAX + 1, SERIES_LOOKED_AT_MAX, *texts, labels_to_text(wanted.labels)]
+    sql = _OF_DEVICE.format(
+        columns=columns,
+        place=place,
+        conditions=" ".join(conditions),
+        at_most=at_most,
+        join=_WITH_LATEST if with_latest else "",
+        matches=matches,
+    )
+    rows = query_once(tenant_id, sql, (*params, limit))
     if not rows or not rows[0][2]:
         raise refusal_of([(*rows[0][:2], None)] if rows else [], Device.kind, wanted.device)
-    return [row[3:] for row in rows if row[3] is not None]
+    found = [row[3:] for row in rows if row[3] is not None]
+    if any(row[0] > SERIES_LOOKED_AT_MAX for row in found):
+        raise too_many_to_look_at()
+    return [row[1:] for row in found]
 
 
 def _readings(
@@ -180,7 +197,7 @@ def _readings(
     begins: list[datetime | str | None]
     bounds, params, first = [], [], within.begins
     if after is not None and (first is None or first <= after.created_at):
-        first, last_read = after.created_at, _series_id(after)
+        first, last_read = after.created_at, _series_id(after.id)
         # Of the reading's own time, those of the series behind it are still to come.
         begins = [first if one.id > last_read else _next_moment(first) for one in series]
     else:
@@ -216,9 +233,9 @@ def _complete(rows: Sequence[Row], share: int) -> int:
     return len(rows)
 
 
-def _series_id(key: PageKey) -> int:
+def _series_id(named: UUID) -> int:
     """A cursor that somebody made up may name what no series can have."""
-    return min(key.id.int, _SERIES_ID_MAX)
+    return min(named.int, _SERIES_ID_MAX)
 
 
 def _bounded(limit: int) -> int:

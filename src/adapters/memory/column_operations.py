@@ -34,6 +34,13 @@ class LoopColumnOperations:
         """See the port."""
         return _parted(columns, lambda at: refused.get(columns.key_of[at]))
 
+    def named(self, columns: ReadingColumns) -> ReadingColumns:
+        """See the port."""
+        named = sorted(set(columns.key_of))
+        place_of = {old: new for new, old in enumerate(named)}
+        key_of = memoryview(array("i", [place_of[old] for old in columns.key_of]))
+        return replace(columns, keys=tuple(columns.keys[old] for old in named), key_of=key_of)
+
     def months(self, columns: ReadingColumns) -> Mapping[int, int]:
         """See the port."""
         counts: dict[int, int] = {}

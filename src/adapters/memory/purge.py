@@ -23,6 +23,7 @@ from domain.orders.order import Order
 from domain.payments.payment import Payment
 from domain.saga.progress import ENDED
 from domain.saga.saga import Saga
+from domain.telemetry.rejects import REJECTS_KEPT_FOR
 
 ACTOR: Final = "purge"
 
@@ -95,6 +96,12 @@ class InMemoryPurge:
     def drop_settled_messages(self, limit: int) -> int:
         """See the port."""
         return self._database.drop_settled_messages(limit)
+
+    def drop_old_rejects(self, limit: int) -> int:
+        """See the port."""
+        database = self._database
+        with database.latch:
+            return database.readings.drop_rejects(database.now() - REJECTS_KEPT_FOR, limit)
 
     def _begin(self, tenant_id: UUID) -> Transaction:
         context = CommandContext(tenant_id=tenant_id, actor=ACTOR, correlation_id=ACTOR, causation_id=ACTOR)

@@ -71,3 +71,10 @@ class ReadingTable:
         self.rejects |= {kept.id: kept for kept in added.rejects}
         for reject_id, at in added.replayed.items():
             self.rejects[reject_id] = replace(self.rejects[reject_id], replayed_at=at)
+
+    def drop_rejects(self, before: datetime, limit: int) -> int:
+        """Forget up to `limit` of those that were made before then, oldest first; how many."""
+        old = sorted((kept.created_at, kept.id) for kept in self.rejects.values() if kept.created_at < before)
+        for _, reject_id in old[:limit]:
+            del self.rejects[reject_id]
+        return len(old[:limit])

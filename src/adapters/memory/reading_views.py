@@ -8,11 +8,13 @@ from adapters.memory.database import InMemoryDatabase
 from application.ports.read_models import PAGE_DEFAULT, Page, PageKey
 from application.ports.reading_views import (
     READINGS_PAGE_MAX,
+    SERIES_LOOKED_AT_MAX,
     SERIES_PER_QUESTION_MAX,
     ReadingView,
     SeriesFilter,
     TimeRange,
     too_many_series,
+    too_many_to_look_at,
 )
 from domain.errors import Gone, NotFound
 from domain.telemetry.device import Device
@@ -87,12 +89,17 @@ class InMemoryReadingViews:
         live = self._database.row_by_value((Device.kind, tenant_id, wanted.device))
         if live is None:
             raise self._missing(tenant_id, wanted.device)
-        return {
+        looked_at = {
             series_id: (metric, labels)
             for (device_id, metric, labels), series_id in self._database.all_series(tenant_id)
-            if device_id == live["id"]
-            and wanted.metric in (None, metric)
-            and set(wanted.labels) <= set(labels)
+            if device_id == live["id"] and wanted.metric in (None, metric)
+        }
+        if wanted.labels and len(looked_at) > SERIES_LOOKED_AT_MAX:
+            raise too_many_to_look_at()
+        return {
+            series_id: (metric, labels)
+            for series_id, (metric, labels) in looked_at.items()
+            if set(wanted.labels) <= set(labels)
         }
 
     def _missing(self, tenant_id: UUID, name: str) -> NotFound | Gone:

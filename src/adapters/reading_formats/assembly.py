@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from array import array
 from collections import defaultdict
@@ -22,6 +23,8 @@ from domain.telemetry.refusals import refusal
 
 Array = npt.NDArray[Any]
 
+KEYS_KEPT: Final = 10_000
+"""Series that a process remembers to be valid, at most some 3 kB each."""
 _TABLE_ROOM: Final = 8
 """Combinations are told apart by a table while it has at most so many places for each row."""
 _CODE_MAX: Final = 2**62
@@ -124,11 +127,17 @@ def require_fit(count: int) -> None:
         raise BatchTooLarge(readings_max=READINGS_MAX)
 
 
+@functools.lru_cache(maxsize=KEYS_KEPT)
+def _require_valid(key: SeriesKey) -> None:
+    """Keys that were valid are remembered, none of which is long; an error is not."""
+    key.require_valid()
+
+
 def _invalid(keys: Sequence[SeriesKey]) -> dict[int, tuple[RejectReason, str]]:
     invalid = {}
     for place, key in enumerate(keys):
         try:
-            key.require_valid()
+            _require_valid(key)
         except InvalidInput as error:
             invalid[place] = RejectReason.INVALID_NAME, str(error)
     return invalid

@@ -58,7 +58,8 @@ def _series(sent: Columns, count: int) -> tuple[tuple[SeriesKey, ...], Array]:
         names.append(distinct)
         codes.append((len(distinct), places))
     rows, key_of = combined(codes)
-    return tuple(SeriesKey(*map(list.__getitem__, names, row)) for row in rows), key_of
+    devices, metrics, labels = names
+    return tuple(SeriesKey(devices[d], metrics[m], labels[each]) for d, m, each in rows), key_of
 
 
 def _label_sets(labels: Mapping[str, str] | Sequence[Mapping[str, str] | None] | None) -> Any:

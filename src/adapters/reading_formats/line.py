@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ _BOOLEANS: Final = {
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
 }
 _NOT_FINITE: Final = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
+HEADS_KEPT: Final = 10_000
+"""Measurements with tags whose meaning a process remembers; those that are wrong are read each time."""
+_HEAD_KEPT_LENGTH_MAX: Final = 500
 _NAME_SHOWN_MAX: Final = 100
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -69,6 +73,10 @@ def is_open(text: str) -> bool:
 
 def series_of_head(head: str) -> Series:
     """Device and labels of measurement and tags. Raises Fault."""
+    return _known_series(head) if len(head) <= _HEAD_KEPT_LENGTH_MAX else _series(head)
+
+
+def _series(head: str) -> Series:
     measurement, *tags = _split(head)
     measurement = _ESCAPED_IN_MEASUREMENT.sub(r"\1", measurement)
     labels: dict[str, str] = {}
@@ -88,6 +96,9 @@ def series_of_head(head: str) -> Series:
     if measurement != device:
         labels["_measurement" if "measurement" in labels else "measurement"] = measurement
     return device, tuple(sorted(labels.items()))
+
+
+_known_series: Final = functools.lru_cache(maxsize=HEADS_KEPT)(_series)
 
 
 def fields_of(fields: str) -> Iterator[tuple[str, str]]:

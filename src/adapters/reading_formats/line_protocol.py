@@ -8,6 +8,7 @@ https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -34,7 +35,9 @@ from domain.telemetry.refusals import json_text
 LINES_OF_TEXT_MAX: Final = 100
 """Lines that the text of one field may go over."""
 
-_SPACE, _NEWLINE, _COMMA, _EQUALS = b" \n,="
+_UNMARKED: Final = bytes(set(range(256)) - set(b' ,=\n\r\\"#'))
+_PLAIN: Final = re.compile(rb"[,=]* =(?:,=)* ")
+"""What is left of a plain line when all but its marks are taken out: head, fields and time, with two spaces."""
 _OF_NUMBERS: Final = b"0123456789+-.eE"
 _DIGITS: Final = b"0123456789"
 _DIGITS_MAX: Final = {Precision.NS: 19, Precision.US: 18, Precision.MS: 15, Precision.S: 12}
@@ -71,19 +74,24 @@ def decode_lines(body: bytes, clock: Clock) -> Decoded:
     if body.count(b"\n") > 2 * READINGS_MAX:
         raise BatchTooLarge(readings_max=READINGS_MAX)
     rows = Rows()
+    is_utf8 = True
     try:
         lines = body.decode().split("\n")
     except UnicodeDecodeError:
-        lines = _readable_lines(body, rows)
+        lines, is_utf8 = _readable_lines(body, rows), False
     if not lines[-1]:
         lines.pop()
+    shapes = (
+        (body if is_utf8 else "\n".join(lines).encode()).translate(None, _UNMARKED).split(b"\n")[: len(lines)]
+    )
+    is_plain = {shape: _PLAIN.fullmatch(shape) is not None for shape in set(shapes)}
     numbers: Sequence[int] = range(len(lines))
-    if not _are_plain(body, len(lines)):
-        numbers = [at for at, line in enumerate(lines) if _is_plain(line)]
-    plain = _read_plain([lines[at] for at in numbers], clock) if numbers else None
-    if plain is None:
+    if not all(is_plain.values()):
+        numbers = [at for at, shape in enumerate(shapes) if is_plain[shape]]
+    if not numbers:
         _read_each(lines, range(len(lines)), clock, rows)
         return rows.decoded()
+    plain = _read_plain([lines[at] for at in numbers], clock)
     number_of_plain = np.array(numbers, np.int32)
     if len(numbers) < len(lines) or plain.left:
         is_left = np.ones(len(lines), np.bool_)
@@ -93,33 +101,11 @@ def decode_lines(body: bytes, clock: Clock) -> Decoded:
     return _together(plain, number_of_plain[plain.lines], rows)
 
 
-def _are_plain(body: bytes, count: int) -> bool:
-    """Whether each line has two spaces, and nothing that needs a second look."""
-    if any(mark in body for mark in (b'"', b"\\", b"#", b"\r")):
-        return False
-    letters = np.frombuffer(body if body.endswith(b"\n") else body + b"\n", np.uint8)
-    marks = letters[(letters == _SPACE) | (letters == _NEWLINE)]
-    if len(marks) != 3 * count:
-        return False
-    return bool((marks.reshape(count, 3) == (_SPACE, _SPACE, _NEWLINE)).all())
-
-
-def _is_plain(line: str) -> bool:
-    return (
-        line.count(" ") == 2 and '"' not in line and "\\" not in line and line[0] != "#" and line[-1] != "\r"
-    )
-
-
-def _read_plain(lines: Sequence[str], clock: Clock) -> _Plain | None:
-    """The fields of lines with two spaces, and neither quotes nor escapes; None if their equals signs don't fit."""
+def _read_plain(lines: Sequence[str], clock: Clock) -> _Plain:
+    """The fields of lines that have the shape of _PLAIN."""
     tokens = " ".join(lines).split(" ")
     heads, fields, times = tokens[0::3], tokens[1::3], tokens[2::3]
-    joined = ",".join(fields)
-    letters = np.frombuffer(joined.encode(), np.uint8)
-    marks = letters[(letters == _COMMA) | (letters == _EQUALS)]
-    if len(marks) % 2 == 0 or (marks[0::2] != _EQUALS).any() or (marks[1::2] != _COMMA).any():
-        return None
-    parts = joined.replace("=", ",").split(",")
+    parts = ",".join(fields).replace("=", ",").split(",")
     require_fit(len(parts) // 2)
     line_of_field = np.arange(len(lines), dtype=np.int32)
     if len(parts) > 2 * len(lines):

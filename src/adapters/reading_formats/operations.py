@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -49,6 +50,17 @@ class NumpyColumnOperations:
         is_refused[list(refused)] = True
         key_of = np.asarray(columns.key_of)
         return _parted(columns, is_refused[key_of], key_of, refused)
+
+    def named(self, columns: ReadingColumns) -> ReadingColumns:
+        """See the port."""
+        key_of = np.asarray(columns.key_of)
+        is_named = np.zeros(len(columns.keys), np.bool_)
+        is_named[key_of] = True
+        if is_named.all():
+            return columns
+        place = (np.cumsum(is_named, dtype=np.int32) - 1)[key_of]
+        keys = tuple(itertools.compress(columns.keys, is_named.tolist()))
+        return ReadingColumns(keys, place.data, columns.times, columns.values, columns.rows)
 
     def months(self, columns: ReadingColumns) -> Mapping[int, int]:
         """See the port."""

@@ -56,9 +56,10 @@ def series_of(
         names.append(name)
         columns.append(texts)
     rows, key_of = combined([(len(column.distinct), column.place_of) for column in columns])
-    return tuple(
-        _key(names, *(c.distinct[p] for c, p in zip(columns, row, strict=True))) for row in rows
-    ), key_of
+    if not names:
+        return tuple(SeriesKey(device.distinct[d], metric.distinct[m]) for d, m in rows), key_of
+    keys = (_key(names, *(c.distinct[at] for c, at in zip(columns, row, strict=True))) for row in rows)
+    return tuple(keys), key_of
 
 
 def _key(names: Sequence[str], device: str, metric: str, *values: str) -> SeriesKey:

@@ -1,4 +1,4 @@
-"""Remove expired keys, messages that were handled, and what orders that were deleted long ago say of persons."""
+"""Remove expired keys, handled messages, old rejects, and what orders that were deleted long ago say of persons."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from domain.retention import RetentionPolicy
 ORDERS_PER_BATCH: Final = 100
 KEYS_PER_BATCH: Final = 1_000
 MESSAGES_PER_BATCH: Final = 1_000
+REJECTS_PER_BATCH: Final = 5_000
 BATCHES_MAX: Final = 1_000
 """Of each kind, in one run, unless told."""
 
@@ -24,6 +25,7 @@ class PurgeReport:
     orders: int
     keys: int
     messages: int
+    rejects: int
     is_complete: bool
 
 
@@ -49,11 +51,19 @@ class PurgeDeletedHandler:
         messages, messages_done = self._in_batches(
             lambda unit: unit.drop_settled_messages(MESSAGES_PER_BATCH), MESSAGES_PER_BATCH, batches_max
         )
+        rejects, rejects_done = self._in_batches(
+            lambda unit: unit.drop_old_rejects(REJECTS_PER_BATCH), REJECTS_PER_BATCH, batches_max
+        )
         orders, orders_done = self._in_batches(
             lambda unit: self._purge_orders(unit, policy), ORDERS_PER_BATCH, batches_max
         )
-        is_complete = keys_done and messages_done and orders_done
-        return PurgeReport(orders=orders, keys=keys, messages=messages, is_complete=is_complete)
+        return PurgeReport(
+            orders=orders,
+            keys=keys,
+            messages=messages,
+            rejects=rejects,
+            is_complete=keys_done and messages_done and rejects_done and orders_done,
+        )
 
     def _in_batches(
         self, work: Callable[[PurgeUnitOfWork], int], size: int, batches_max: int

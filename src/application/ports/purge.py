@@ -58,5 +58,9 @@ class PurgeUnitOfWork(Protocol):
         """Remove up to `limit` messages that were settled longer than SETTLED_KEPT_FOR ago; how many."""
         ...
 
+    def drop_old_rejects(self, limit: int) -> int:
+        """Remove up to `limit` rejects that are older than REJECTS_KEPT_FOR, oldest first; how many."""
+        ...
+
 
 OpenPurge = Callable[[], PurgeUnitOfWork]

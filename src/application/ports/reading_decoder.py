@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Protocol
 
@@ -42,10 +41,6 @@ class BatchTooLarge(DomainError):
     """The body has more than {readings_max} readings; send them in several requests."""
 
 
-class DecompressedTooLarge(DomainError):
-    """The body has more than {bytes_max} bytes when it is decompressed; send it in several requests."""
-
-
 class ReadingDecoder(Protocol):
     """What can be told apart by row is judged by row; only what can't be cut into rows is refused as a whole."""
 
@@ -72,17 +67,5 @@ class ReadingDecoder(Protocol):
         """What a reject kept of a reading, decoded again; a line keeps the time at which it first came.
 
         Raises MalformedBatch if `sent` was cut, or was never readable.
-        """
-        ...
-
-
-class Decompress(Protocol):
-    """Undoes a Content-Encoding, with no more memory than the limit."""
-
-    def __call__(self, chunks: Iterable[bytes], encoding: str, *, bytes_max: int) -> bytes:
-        """All of it. `encoding` is gzip, x-gzip, deflate or identity.
-
-        Raises DecompressedTooLarge as soon as there is more than `bytes_max`, MalformedBatch for anything that
-        is cut or broken, and for an encoding of another name.
         """
         ...

@@ -13,6 +13,8 @@ from domain.errors import InvalidInput
 READINGS_PAGE_MAX: Final = 10_000
 SERIES_PER_QUESTION_MAX: Final = 1_000
 """Series that are read together; more have to be told apart by metric or labels."""
+SERIES_LOOKED_AT_MAX: Final = 100_000
+"""Series of the device and metric whose labels are looked at for one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class ReadingViews(Protocol):
     """Reads what is committed of one tenant's readings.
 
     A page's `next` names its last reading by time and, as the id, the number of its series.
-    Raises NotFound if no device has or had the name, Gone if a deleted one had it last, StoreUnavailable.
+    Raises NotFound if no device has or had the name, Gone if a deleted one had it last, StoreUnavailable; InvalidInput
+    if labels are wanted and more than SERIES_LOOKED_AT_MAX series would have to be looked at.
     """
 
     def list(
@@ -84,4 +87,12 @@ def too_many_series() -> InvalidInput:
     return InvalidInput(
         field="metric",
         problem=f"the device has more than {SERIES_PER_QUESTION_MAX:,} such series; name a metric, or more labels",
+    )
+
+
+def too_many_to_look_at() -> InvalidInput:
+    """The refusal of a search for labels among too many series."""
+    return InvalidInput(
+        field="metric",
+        problem=f"labels are looked for among at most {SERIES_LOOKED_AT_MAX:,} series; name a metric",
     )

@@ -20,7 +20,7 @@ class ReadingColumns:
     """Readings, column by column; all four have the same length."""
 
     keys: tuple[SeriesKey, ...]
-    """The distinct series, in no order; one that no row names any more may stay."""
+    """The distinct series, in no order; one that no row names any more may stay, whatever it is called."""
     key_of: memoryview
     """int32: the place in `keys` of each row's series."""
     times: memoryview
@@ -55,6 +55,10 @@ class ColumnOperations(Protocol):
 
     def without(self, columns: ReadingColumns, refused: Mapping[int, tuple[RejectReason, str]]) -> Decoded:
         """The rows of series that are not refused; `refused` has reason and detail by place in `keys`."""
+        ...
+
+    def named(self, columns: ReadingColumns) -> ReadingColumns:
+        """The same rows, and of the keys those that a row names."""
         ...
 
     def months(self, columns: ReadingColumns) -> Mapping[int, int]:

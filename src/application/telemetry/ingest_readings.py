@@ -85,8 +85,9 @@ class IngestReadingsHandler:
         if command.mode is Mode.STRICT and rejects:
             # Before anything is made for it: neither devices nor months come from a batch that is refused.
             raise BatchRefused.because_of(rejects, rows=command.decoded.total)
-        resolved = self.series.resolve(screened.columns.keys, context)
-        known = self.operations.without(screened.columns, resolved.refused)
+        columns = self.operations.named(screened.columns)
+        resolved = self.series.resolve(columns.keys, context)
+        known = self.operations.without(columns, resolved.refused)
         in_months = self.operations.without_months(known.columns, self._without_room(known.columns))
         rejects += known.rejects + in_months.rejects
         return _Admitted(in_months.columns, tuple(resolved.series_ids), rejects, command.along)

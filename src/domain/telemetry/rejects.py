@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from domain.errors import Conflict, RuleViolation
+
+REJECTS_KEPT_FOR: Final = timedelta(days=90)
+"""Replayed or not; the purge's role sees none that is younger."""
 
 
 class RejectReplayed(Conflict):

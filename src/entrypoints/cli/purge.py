@@ -28,9 +28,9 @@ def purge(
 ) -> None:
     """Redact orders that were deleted long ago.
 
-    Expired request keys and messages that were settled long ago go as well. What an order says of persons can't be
-    brought back; its amounts, lines and dates stay. Works as the role of DATABASE_PURGE_URL, in batches; may be
-    stopped and run again at any time.
+    Expired request keys, messages that were settled and readings that were refused long ago go as well. What an
+    order says of persons can't be brought back; its amounts, lines and dates stay. Works as the role of
+    DATABASE_PURGE_URL, in batches; may be stopped and run again at any time.
 
     Example: holdwater purge --keep-days 90
     """
@@ -43,6 +43,7 @@ def purge(
             orders=report.orders,
             keys=report.keys,
             messages=report.messages,
+            rejects=report.rejects,
             complete=report.is_complete,
             keep_days=days,
         )
@@ -50,5 +51,6 @@ def purge(
         rest = "" if report.is_complete else " There is more; run it again."
         out.print(
             f"Purged {report.orders} orders that were deleted more than {days} days ago, "
-            f"{report.keys} expired request keys and {report.messages} settled messages.{rest}"
+            f"{report.keys} expired request keys, {report.messages} settled messages and "
+            f"{report.rejects} old rejects.{rest}"
         )

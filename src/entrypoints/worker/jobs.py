@@ -28,7 +28,7 @@ def jobs_of(container: Container) -> dict[str, Job]:
     settings, heartbeats = container.settings(), container.heartbeats()
 
     def purge() -> bool:
-        """Expired request keys (H11), settled messages, orders deleted long ago (D7)."""
+        """Expired request keys (H11), settled messages, old rejects, orders deleted long ago (D7)."""
         policy = RetentionPolicy(timedelta(days=settings.keep_deleted_days))
         return not container.purge_deleted().handle(policy, batches_max=PURGE_BATCHES_PER_TURN).is_complete
 

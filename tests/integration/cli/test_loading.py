@@ -10,7 +10,9 @@ from entrypoints.cli.lazy import SubCommand
 from entrypoints.cli.main import SUB_COMMANDS
 from integration.cli.conftest import holdwater
 
-HEAVY = ("django", "dependency_injector", "granian", "msgspec", "redis", "rest_framework", "urllib3")
+HEAVY = (
+    "django", "dependency_injector", "granian", "msgspec", "numpy", "pyarrow", "redis", "rest_framework", "urllib3",
+)  # fmt: skip
 SHOW_IMPORTS = """
 import sys
 from entrypoints.cli.main import app
@@ -19,7 +21,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 """
 
 
-@pytest.mark.parametrize("args", [("--help",), ("down",)], ids=" ".join)
+@pytest.mark.parametrize("args", [("--help",), ("ingest", "--help"), ("down",)], ids=" ".join)
 def test_what_needs_no_framework_imports_none(args: tuple[str, ...], tmp_path: Path) -> None:
     ended = holdwater(*args, env={"HOLDWATER_STATE_DIR": str(tmp_path / "var")}, program=SHOW_IMPORTS)
     imported = ended.stderr.split()

@@ -38,10 +38,11 @@ SOFT_DELETED_MODELS = [
 NOT_TENANT_FIRST = {
     # Looking a token up by its hash is what finds the tenant.
     "access_token_secret_unique",
-    # What a purge looks for, of all tenants; neither of them is unique.
+    # What a purge looks for, of all tenants; none of them is unique.
     "customer_order_to_purge",
     "idempotency_record_by_expiry",
     "message_settled",
+    "rejected_by_age",
     # What a relay looks for, of all tenants.
     "message_unsettled",
     "saga_due",

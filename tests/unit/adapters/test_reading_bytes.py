@@ -104,12 +104,12 @@ PRECISIONS = st.sampled_from(Precision)
 
 class TestAnyBytes:
     @pytest.mark.promise("W7")
-    @settings(max_examples=250)
+    @settings(max_examples=120)
     @given(mutated(), PRECISIONS)
     def test_that_were_nearly_right(self, body: tuple[Form, bytes], precision: Precision) -> None:
         is_decoded_or_refused(*body, precision)
 
-    @settings(max_examples=100)
+    @settings(max_examples=60)
     @given(st.sampled_from(Form), st.binary() | st.text().map(str.encode), PRECISIONS)
     def test_by_chance(self, form: Form, body: bytes, precision: Precision) -> None:
         is_decoded_or_refused(form, body, precision)

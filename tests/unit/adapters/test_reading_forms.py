@@ -62,7 +62,7 @@ READINGS = st.builds(
 class TestOneResultBehindEveryForm:
     @pytest.mark.promise("W4")
     @pytest.mark.parametrize(("form", "encode"), ENCODERS.values(), ids=ENCODERS)
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(sent=st.lists(READINGS, min_size=1, max_size=6))
     def test_the_readings_in_their_order(self, form: Form, encode: Encode, sent: list[Sent]) -> None:
         decoded = decode(encode(sent), form)

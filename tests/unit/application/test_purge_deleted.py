@@ -98,7 +98,7 @@ class TestPurging:
         assert purge(house, days=29).orders == 0
         assert restore(house, order_id).customer_ref == "c-17"
         delete(house, order_id)
-        assert purge(house, days=31) == PurgeReport(orders=1, keys=0, messages=0, is_complete=True)
+        assert purge(house, days=31) == PurgeReport(orders=1, keys=0, messages=0, rejects=0, is_complete=True)
         assert purge(house, days=31).orders == 0
         for version in (None, 1, 6):
             with pytest.raises(GoneForGood):
@@ -111,9 +111,9 @@ class TestPurging:
         for _ in range(5):
             delete(house, a_cancelled_order(house))
         assert purge(house, days=31, batches_max=2) == PurgeReport(
-            orders=4, keys=0, messages=0, is_complete=False
+            orders=4, keys=0, messages=0, rejects=0, is_complete=False
         )
-        assert purge(house, days=31) == PurgeReport(orders=1, keys=0, messages=0, is_complete=True)
+        assert purge(house, days=31) == PurgeReport(orders=1, keys=0, messages=0, rejects=0, is_complete=True)
 
     @pytest.mark.promise("D7")
     def test_keeps_the_batches_before_one_that_fails(
@@ -122,9 +122,8 @@ class TestPurging:
         monkeypatch.setattr(purge_deleted, "ORDERS_PER_BATCH", 1)
         for _ in range(3):
             delete(house, a_cancelled_order(house))
-        left = iter(
-            [None, None, None, None, OSError("away")]
-        )  # keys, messages, two batches of orders, then this
+        # Keys, messages, rejects, two batches of orders, then this.
+        left = iter([None, None, None, None, None, OSError("away")])
 
         class Failing(InMemoryPurge):
             def __enter__(self) -> Self:

@@ -116,3 +116,11 @@ class ColumnOperationsContract:
         assert [(reject.row, reject.detail) for reject in rejects] == [
             (3 * at, str(month)) for at, month in enumerate(months) if month in refused
         ]
+
+    @BOUND_TWICE
+    @given(rows=ROWS)
+    def test_drops_the_keys_that_no_row_names(self, rows: list[Row]) -> None:
+        named = self.operations.named(columns_of(rows))
+        assert bits_of(named) == bits_expected(rows, list(range(len(rows))))
+        assert set(named.keys) == {KEYS[row[0]] for row in rows}
+        assert len(named.keys) == len({row[0] for row in rows})

@@ -1,8 +1,9 @@
-"""The contracts of ReadingViews and RejectViews: what is asked for comes in order, once, and to its tenant alone."""
+"""The contract of ReadingViews: what is asked for comes in order, once, and to its tenant alone."""
 
 from __future__ import annotations
 
 import random
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,22 +23,17 @@ from application.ports.reading_views import (
     TimeRange,
 )
 from application.ports.readings import ReadingColumns, SeriesCatalogue
-from application.ports.reject_views import RejectFilter, RejectView, RejectViews
-from builders import a_context, a_device, after_noon
+from builders import a_device, after_noon
 from domain.errors import Gone, InvalidInput, NotFound
 from domain.retention import Deletion
-from domain.telemetry.batch import Reject
-from domain.telemetry.reading import RejectReason, SeriesKey, microseconds
-from domain.telemetry.rejects import RejectReplayed
-from unit.contracts.binding import Store, StoreBinding, rolled_back
-from unit.contracts.threads import Threads
+from domain.telemetry.reading import SeriesKey, microseconds
+from unit.contracts.binding import Store, StoreBinding
 
 FIRST: Final = datetime(2026, 1, 31, 20, tzinfo=UTC)
 """Four hours before a month ends, so that readings reach over it; the bindings have partitions for both."""
 MINUTE: Final = timedelta(minutes=1)
 ALL: Final = TimeRange()
 PAGES_MAX: Final = 1_000
-REPLAYERS: Final = 6
 
 Stored = tuple[SeriesKey, datetime, float]
 
@@ -261,94 +257,28 @@ class ReadingViewsContract(StoreBinding):
         narrower = SeriesFilter(device="pump", metric="m-0")
         assert views.list(store.context.tenant_id, narrower, ALL).items == ()
 
-
-class RejectViewsContract(StoreBinding):
-    """A binding provides `reject_views`."""
-
-    @pytest.fixture
-    def reject_views(self) -> RejectViews:
-        raise NotImplementedError("the binding must override reject_views")
-
-    @pytest.fixture
-    def kept(self, open_unit_of_work: Callable[..., object], tenant_id: UUID) -> tuple[str, str]:
-        """The ids of two requests, of seven rejects each, alternating between two reasons."""
-        ids = (f"r-{new_id()}", f"r-{new_id()}")
-        for request_id in ids:
-            context = a_context(tenant_id=tenant_id, correlation_id=request_id)
-            with open_unit_of_work(context) as uow:  # type: ignore[attr-defined]
-                uow.rejects.keep(
-                    [
-                        Reject(row, (RejectReason.CONFLICT, RejectReason.INFINITE)[row % 2], f"d-{row}", "{}")
-                        for row in range(7)
-                    ]
-                )
-        return ids
-
-    @pytest.mark.promise("W3", "A3")
-    def test_lists_newest_first_by_reason_and_request(
-        self, reject_views: RejectViews, tenant_id: UUID, kept: tuple[str, str]
-    ) -> None:
-        def rows(wanted: RejectFilter) -> list[tuple[str, int]]:
-            found: list[RejectView] = []
-            after: PageKey | None = None
-            for _ in range(PAGES_MAX):
-                page = reject_views.list(tenant_id, wanted, after=after, limit=3)
-                found += page.items
-                after = page.next
-                if after is None:
-                    break
-            assert all(reject_views.get(tenant_id, view.id) == view for view in found)
-            return [(view.request_id, view.row) for view in found]
-
-        first, second = kept
-        newest_first = [(request_id, row) for request_id in (second, first) for row in range(6, -1, -1)]
-        assert rows(RejectFilter()) == newest_first
-        assert rows(RejectFilter(request_id=first)) == newest_first[7:]
-        assert rows(RejectFilter(reason=RejectReason.INFINITE)) == [one for one in newest_first if one[1] % 2]
-        both = RejectFilter(reason=RejectReason.CONFLICT, request_id=second)
-        assert rows(both) == [one for one in newest_first[:7] if one[1] % 2 == 0]
-        assert rows(RejectFilter(reason=RejectReason.TOO_EARLY)) == rows(RejectFilter(request_id="no")) == []
-        view = reject_views.list(tenant_id, RejectFilter(), limit=1).items[0]
-        assert (view.detail, view.sent, view.replayed_at) == ("d-6", "{}", None)
-
-    @pytest.mark.promise("W3")
-    def test_says_when_one_was_replayed_and_lets_nobody_do_it_again(
+    @pytest.mark.promise("A6")
+    def test_look_for_labels_among_a_bounded_number_of_series(
         self,
         store: Store,
-        reject_views: RejectViews,
-        threads: Threads,
-        tenant_id: UUID,
-        kept: tuple[str, str],
+        views: ReadingViews,
+        catalogue: SeriesCatalogue,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        one, other = reject_views.list(tenant_id, RejectFilter(), limit=2).items
-        with rolled_back(store.transaction()) as uow:
-            uow.rejects.mark_replayed(one.id)
-        assert reject_views.get(tenant_id, one.id) == one
-
-        def replay(number: int) -> None:
-            with store.transaction() as uow:
-                uow.rejects.mark_replayed(one.id)
-
-        outcomes = threads.race(REPLAYERS, replay)
-        refused = [outcome.error for outcome in outcomes if outcome.error is not None]
-        assert [type(error) for error in refused] == [RejectReplayed] * (REPLAYERS - 1)
-        replayed = reject_views.get(tenant_id, one.id)
-        assert replayed.replayed_at is not None
-        assert reject_views.get(tenant_id, other.id) == other
-        with rolled_back(store.transaction()) as uow, pytest.raises(RejectReplayed) as refusal:
-            uow.rejects.mark_replayed(one.id)
-        assert str(replayed.replayed_at.year) in str(refusal.value)
-
-    @pytest.mark.promise("A1")
-    def test_nobody_sees_or_replays_another_tenants(
-        self, reject_views: RejectViews, tenant_id: UUID, other_store: Store, kept: tuple[str, str]
-    ) -> None:
-        (foreign,) = reject_views.list(tenant_id, RejectFilter(), limit=1).items
-        other = other_store.context.tenant_id
-        assert reject_views.list(other, RejectFilter()).items == ()
-        assert reject_views.list(other, RejectFilter(request_id=kept[0])).items == ()
-        with pytest.raises(NotFound):
-            reject_views.get(other, foreign.id)
-        with rolled_back(other_store.transaction()) as uow, pytest.raises(NotFound):
-            uow.rejects.mark_replayed(foreign.id)
-        assert reject_views.get(tenant_id, foreign.id) == foreign
+        monkeypatch.setattr(sys.modules[type(views).__module__], "SERIES_LOOKED_AT_MAX", 4)
+        tenant_id, label = store.context.tenant_id, ("n", "1")
+        key = SeriesKey("pump", "m-0", (label,))
+        others = [SeriesKey("pump", f"m-{n}", (("n", str(n)),)) for n in range(4)]
+        store_readings(store, catalogue, [(key, FIRST, 1.0)])
+        catalogue.add(tenant_id, others)
+        wide = SeriesFilter(device="pump", labels=(label,))
+        questions: tuple[Callable[[], object], ...] = (
+            lambda: views.list(tenant_id, wide, ALL),
+            lambda: views.latest(tenant_id, wide),
+        )
+        for question in questions:
+            with pytest.raises(InvalidInput):
+                question()
+        narrow = SeriesFilter(device="pump", metric="m-0", labels=(label,))
+        assert [view.value for view in views.list(tenant_id, narrow, ALL).items] == [1.0]
+        assert [view.value for view in views.latest(tenant_id, narrow).items] == [1.0]

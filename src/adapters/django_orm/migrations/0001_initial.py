@@ -771,6 +771,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["tenant_id", "request_id", "id"], name="rejected_by_request"),
                     models.Index(fields=["tenant_id", "reason", "id"], name="rejected_by_reason"),
+                    models.Index(fields=["created_at"], name="rejected_by_age"),
                 ],
             },
         ),

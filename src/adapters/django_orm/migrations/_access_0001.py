@@ -109,6 +109,7 @@ _PURGE_RIGHTS: Final = {
     "late_reply": "SELECT (tenant_id, saga_id), UPDATE (reply)",
     "idempotency_record": "SELECT, DELETE",
     "message": "SELECT, DELETE",
+    "rejected_reading": "SELECT, DELETE",
     "django_migrations": "SELECT",
 }
 
@@ -167,6 +168,7 @@ _PURGE_ROWS: Final = {
     "late_reply": _of_its_saga("late_reply", "saga_id"),
     "idempotency_record": "expires_at <= clock_timestamp()",
     "message": "true",
+    "rejected_reading": "created_at < clock_timestamp() - interval '90 days'",
 }
 """What the purge may see and change, of all tenants: deleted orders with what belongs to them, keys that have run out.
 

@@ -74,4 +74,6 @@ class RejectedReading(models.Model):
             models.Index(fields=["tenant_id", "request_id", "id"], name="rejected_by_request"),
             # Some reasons are rare among many.
             models.Index(fields=["tenant_id", "reason", "id"], name="rejected_by_reason"),
+            # What a purge looks for.
+            models.Index(fields=["created_at"], name="rejected_by_age"),
         ]

@@ -137,9 +137,9 @@ class _Part:
 
 def batch_of_lines(piece: Piece) -> Batch:
     """Line protocol, sent as it is."""
-    rows = piece.after.line - int(piece.lines[0])
+    rows = piece.text.count(b"\n") + (not piece.text.endswith(b"\n"))
     return Batch(
-        body=piece.text, content_type=LINES, lines=piece.lines, faults=(), after=piece.after, rows=rows or 1
+        body=piece.text, content_type=LINES, lines=piece.lines, faults=(), after=piece.after, rows=rows
     )
 
 

@@ -91,8 +91,9 @@ def ingest(
     # pyarrow takes a third of a second to load: too long for an option that is mistyped, and for --help.
     loading = importlib.import_module("entrypoints.cli.ingest.loading")
     sending = importlib.import_module("entrypoints.cli.ingest.sending")
+    sources = importlib.import_module("entrypoints.cli.ingest.sources")
     report = importlib.import_module("entrypoints.cli.ingest.report")
-    options = loading.LoadOptions(
+    options = sources.LoadOptions(
         columns=columns,
         form=form,
         delimiter=delimiter,
@@ -102,7 +103,7 @@ def ingest(
         precision=precision,
         batch_rows=batch_rows,
     )
-    sender = sending.Sender(found_url, found_token, connections=connections, precision=precision)
+    sender = sending.Sender.to(found_url, found_token, connections=connections, precision=precision)
     loader = loading.Loader(
         sender, options, state_dir.absolute() / "ingest", loading.target_of(found_url, found_token)
     )

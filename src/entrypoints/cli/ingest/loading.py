@@ -8,48 +8,22 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from domain.telemetry.reading import READINGS_MAX
+import pyarrow as pa
+
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.ingest.batches import Batch, Mapper, batch_of_lines
 from entrypoints.cli.ingest.column_map import MapOptions
 from entrypoints.cli.ingest.journal import Counts, Journal, Progress, identity_of, key_of
 from entrypoints.cli.ingest.pieces import Place, Source
 from entrypoints.cli.ingest.sending import Answer, Sender
-from entrypoints.cli.ingest.table_sources import Arrow, Parquet
-from entrypoints.cli.ingest.text_sources import GZIP_SUFFIX, Csv, LineProtocol, Ndjson
+from entrypoints.cli.ingest.sources import LoadOptions, form_of, opened
 from entrypoints.cli.ingest.times import TimeReader
-from entrypoints.cli.ingest.zones import Clock
 
-FORMATS: Final = ("csv", "ndjson", "arrow", "parquet", "line")
-_BY_SUFFIX: Final = {
-    ".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".arrow": "arrow", ".arrows": "arrow",
-    ".feather": "arrow", ".parquet": "parquet", ".line": "line", ".lp": "line",
-}  # fmt: skip
-_READ_FAULTS: Final = (OSError, EOFError, zlib.error)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadOptions:
-    """How files are read and mapped; what another run has to have alike to go on with this one's work."""
-
-    columns: MapOptions
-    form: str | None = None
-    delimiter: str | None = None
-    time_format: str | None = None
-    zone: str | None = None
-    fold: int = 0
-    precision: str = "ns"
-    batch_rows: int = 10_000
-
-    @property
-    def time_reader(self) -> TimeReader:
-        """Raises CommandFailed if format or zone are not known."""
-        return TimeReader(self.time_format, None if self.zone is None else Clock(self.zone, self.fold))
+_READ_FAULTS: Final = (OSError, EOFError, zlib.error, UnicodeDecodeError, pa.ArrowException)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +61,13 @@ class Loader:
         Raises CommandFailed; everything before what failed is stored, and the next run goes on there.
         """
         identity = _found(path)
-        form = _form_of(path, self.options.form)
+        form = form_of(path, self.options.form)
         options = {**asdict(self.options), "form": form}
         times = self.options.time_reader
         with Journal(self.journals, key_of(**identity, options=options, target=self.target)) as journal:
             try:
-                with _opened(path, form, self.options) as source:
-                    batches = _batches(source, form, self.options.columns, times)
+                with opened(path, form, self.options) as source:
+                    batches = batches_of(source, form, self.options.columns, times)
                     loaded = self._send(path, source, batches, journal, moved)
             except _READ_FAULTS as error:
                 raise CommandFailed(f"{path} can't be read: {error}", exit_code=os.EX_NOINPUT) from error
@@ -150,10 +124,10 @@ def _account(progress: Progress, batch: Batch, answer: Answer) -> None:
     progress.batches += 1
 
 
-def _batches(
+def batches_of(
     source: Source, form: str, columns: MapOptions, times: TimeReader
 ) -> Callable[[Place], Iterator[Batch]]:
-    """The batches of the file from a place on. Raises CommandFailed if its columns don't fit the options."""
+    """What is sent of the file from a place on. Raises CommandFailed if its columns don't fit the options."""
     if form == "line":
         return lambda start: map(batch_of_lines, source.pieces(start, ()))
     found = columns.resolved(source.names)
@@ -175,25 +149,6 @@ def _batches(
     return batches
 
 
-@contextmanager
-def _opened(path: Path, form: str, options: LoadOptions) -> Iterator[Source]:
-    rows = min(options.batch_rows, max(READINGS_MAX // max(len(options.columns.value_columns), 1), 1))
-    source: Any
-    match form:
-        case "csv":
-            source = Csv(path, rows, options.delimiter or ("\t" if ".tsv" in path.suffixes else ","))
-        case "ndjson":
-            source = Ndjson(path, rows)
-        case "line":
-            source = LineProtocol(path, rows)
-        case "arrow":
-            source = Arrow(path, rows)
-        case _:
-            source = Parquet(path, rows)
-    with contextlib.closing(source):
-        yield source
-
-
 def _found(path: Path) -> dict[str, object]:
     try:
         if path.is_file():
@@ -202,16 +157,6 @@ def _found(path: Path) -> dict[str, object]:
     except OSError as error:
         problem = f"can't be read: {error.strerror}"
     raise CommandFailed(f"{path} {problem}", exit_code=os.EX_NOINPUT)
-
-
-def _form_of(path: Path, form: str | None) -> str:
-    suffix = path.with_suffix("").suffix if path.suffix == GZIP_SUFFIX else path.suffix
-    found = form or _BY_SUFFIX.get(suffix.lower())
-    if found not in FORMATS:
-        raise CommandFailed.usage(f"{path}: what is in it? Say --format {', '.join(FORMATS)}")
-    if path.suffix == GZIP_SUFFIX and found in {"arrow", "parquet"}:
-        raise CommandFailed.usage(f"{path}: unpack it first; only files of text are read gzipped")
-    return found
 
 
 def total_of(loaded: Sequence[Loaded]) -> Counts:

@@ -68,6 +68,12 @@ class Stretch(NamedTuple):
     """Of each record, where it begins."""
     after: Place
 
+    def records(self) -> Iterator[tuple[bytes, int]]:
+        """Each, with its newline and the blank ones behind it, and its line."""
+        places = [*self.starts.tolist(), len(self.body)]
+        for number, line in enumerate(self.lines.tolist()):
+            yield self.body[places[number] : places[number + 1]], line
+
 
 def stretches(file: IO[bytes], start: Place, rows: int, *, quoted: bool) -> Iterator[Stretch]:
     """The text from there on, cut behind each `rows` records, or earlier where they are long.

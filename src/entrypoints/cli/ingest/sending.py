@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 from urllib.parse import urlencode
 
 import urllib3
@@ -45,27 +45,51 @@ class Answer:
     faults: tuple[Fault, ...] = ()
 
 
+class Pool(Protocol):
+    """What is needed of urllib3's pools; safe from several threads."""
+
+    def request(
+        self, method: str, url: str, *, body: bytes, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """One try. Raises urllib3.exceptions.HTTPError when no answer came."""
+        ...
+
+    def close(self) -> None:
+        """Let the connections go."""
+        ...
+
+
 class Sender:
     """One pool of connections, and a thread for each."""
 
     def __init__(
         self,
-        url: str,
+        pool: Pool,
         token: str,
         *,
+        path: str = "",
         connections: int,
-        precision: str,
-        back_off_base_s: float = BACK_OFF_BASE_S,
+        precision: str = "ns",
+        stopped: threading.Event | None = None,
     ) -> None:
-        self._pool = urllib3.connection_from_url(
-            url, maxsize=connections, block=True, retries=False, timeout=TIMEOUT_S
-        )
-        self._path = urllib3.util.parse_url(url).path or ""
+        self._pool = pool
+        self._path = path.rstrip("/")
         self._token = token
         self._connections = connections
         self._precision = precision
-        self._back_off_base_s = back_off_base_s
-        self._stopped = threading.Event()
+        self._stopped = stopped or threading.Event()
+
+    @staticmethod
+    def to(url: str, token: str, *, connections: int, precision: str) -> Sender:
+        """A sender to the service at that address. Raises CommandFailed if it is none."""
+        try:
+            pool = urllib3.connection_from_url(
+                url, maxsize=connections, block=True, retries=False, timeout=TIMEOUT_S
+            )
+            path = urllib3.util.parse_url(url).path or ""
+        except urllib3.exceptions.HTTPError as error:
+            raise CommandFailed.usage(f"--url {url!r} is no address of a service: {error}") from error
+        return Sender(cast(Pool, pool), token, path=path, connections=connections, precision=precision)
 
     def send_all(
         self, run: str, first: int, batches: Iterable[Batch]
@@ -100,10 +124,10 @@ class Sender:
             # Answers to retries are the first one's: what it accepted is not reported as duplicates.
             "Idempotency-Key": f'"{key}"',
         }
-        path = f"{self._path.rstrip('/')}/v1/readings?{urlencode(query)}"
+        path = f"{self._path}/v1/readings?{urlencode(query)}"
         problem = _NO_MORE_TRIES
         for number in range(1, TRIES_MAX + 1):
-            wait_s = self._back_off_s(number)
+            wait_s = _back_off_s(number)
             try:
                 response = self._pool.request("POST", path, body=batch.body, headers=headers)
             except urllib3.exceptions.HTTPError as error:
@@ -124,11 +148,6 @@ class Sender:
         """Let the connections go."""
         self._pool.close()
 
-    def _back_off_s(self, number: int) -> float:
-        """Half of a bound that doubles each try, and a random part of the other half."""
-        bound = min(BACK_OFF_MAX_S, self._back_off_base_s * 2.0**number)
-        return bound * (1 + _random.random()) / 2
-
     @contextmanager
     def _threads(self) -> Iterator[ThreadPoolExecutor]:
         threads = ThreadPoolExecutor(self._connections, thread_name_prefix="ingest")
@@ -147,9 +166,14 @@ _EXIT_CODES: Final = {
     401: os.EX_NOPERM,
     403: os.EX_NOPERM,
     404: os.EX_UNAVAILABLE,
-    413: os.EX_DATAERR,
-    422: os.EX_DATAERR,
+    413: os.EX_USAGE,
 }
+
+
+def _back_off_s(number: int) -> float:
+    """Half of a bound that doubles each try, and a random part of the other half."""
+    bound = min(BACK_OFF_MAX_S, BACK_OFF_BASE_S * 2.0**number)
+    return bound * (1 + _random.random()) / 2
 
 
 def _answer(batch: Batch, body: dict[str, Any]) -> Answer:

@@ -141,10 +141,8 @@ class Ndjson(_TextFile):
             yield Piece(stretch.after, np.array(lines, np.int64), found, labels, faults=faults)
 
     def _objects(self, stretch: Stretch, faults: list[Fault]) -> tuple[list[dict[str, Any]], list[int]]:
-        ends = [*stretch.starts[1:].tolist(), len(stretch.body)]
         objects, lines = [], []
-        for start, end, line in zip(stretch.starts.tolist(), ends, stretch.lines.tolist(), strict=True):
-            text = stretch.body[start:end]
+        for text, line in stretch.records():
             try:
                 one = self._decoder.decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -173,10 +171,8 @@ def _without_foreign_bytes(stretch: Stretch) -> tuple[Stretch, list[Fault]]:
         return stretch, []
     except UnicodeDecodeError:
         pass
-    ends = [*stretch.starts[1:].tolist(), len(stretch.body)]
     kept, lines, faults = [], [], []
-    for start, end, line in zip(stretch.starts.tolist(), ends, stretch.lines.tolist(), strict=True):
-        record = stretch.body[start:end]
+    for record, line in stretch.records():
         try:
             record.decode()
             kept.append(record)

@@ -1,0 +1,1 @@
+"""The parts of `holdwater bench ingest`: what is sent, who sends it, and what must be stored afterwards."""
