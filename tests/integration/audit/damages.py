@@ -93,6 +93,16 @@ DAMAGES: Final = {
             ),
         },
     ),
+    "what became of a batch": (
+        (
+            "UPDATE intake SET accepted = 6, faults = replace(faults, 'less', 'more')"
+            " WHERE tenant_id = %(tenant)s AND status = 'loaded'"
+        ),
+        {
+            ("E9", "intake", "accepted", "5", "6"),
+            ("E9", "intake", "fault 3.detail", "send less", "send more"),
+        },
+    ),
     "a payment row": (
         f"UPDATE payment SET amount_minor = 421 WHERE {PAYMENT_OF_PAID}",
         {

@@ -28,7 +28,7 @@ from integration.fulfilling import FulfilmentHouse, now
 
 TABLES = (
     "event", "product", "stock_item", "stock_reservation", "customer_order", "order_line", "payment",
-    "refund_payment", "saga", "device",
+    "refund_payment", "saga", "device", "intake",
 )  # fmt: skip
 
 
@@ -152,6 +152,7 @@ class TestTheTables:
             "dirty_mark",
             "latest_reading",
             "rejected_reading",
+            "intake_body",
         }
         assert set(TENANT_TABLES) - others - readings == set(TABLES)
 
