@@ -57,6 +57,13 @@ SELECT s.n, r.value FROM staged_reading s CROSS JOIN LATERAL (
     SELECT value FROM sensor_reading WHERE series_id = s.series_id AND ts = s.ts LIMIT 1
 ) r WHERE r.value <> s.value
 """
+_LATEST: Final = """
+SAVEPOINT copying;
+SELECT series_id, ts FROM latest_reading WHERE tenant_id = %s AND series_id = ANY(%s::bigint[])
+"""
+# Sent with the statement that follows, as the savepoint is with the one before: a message less for each.
+_COPIED: Final = "RELEASE SAVEPOINT copying; "
+_NOT_COPIED: Final = "ROLLBACK TO SAVEPOINT copying; RELEASE SAVEPOINT copying; "
 _MARK: Final = """
 INSERT INTO dirty_mark (tenant_id, series_id, hour)
 SELECT %s, series_id, to_timestamp(hour) FROM unnest(%s::bigint[], %s::bigint[]) AS m (series_id, hour)
@@ -67,6 +74,10 @@ SELECT %s, series_id, timestamptz 'epoch' + us * interval '1 microsecond', value
 FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS n (series_id, us, value) ORDER BY series_id
 ON CONFLICT (tenant_id, series_id) DO UPDATE SET ts = excluded.ts, value = excluded.value WHERE l.ts < excluded.ts
 """
+
+
+Statement = tuple[str, tuple[str, ...]]
+"""SQL and its parameters."""
 
 
 class Rows(NamedTuple):
@@ -104,13 +115,17 @@ class DjangoReadingWriter:
         latest = self._latest(rows.series)
         is_new = rows.times > latest
         fresh = rows.where(is_new & ~repeats)
-        if len(fresh.times) and self._copy(fresh, leaves):
-            self._mark(fresh)
-            rest, conflicts = rows.where(~is_new), _in_batch_conflicts(rows, is_new & repeats, keys)
+        if self._copy(fresh, leaves):
+            before, rest = _COPIED, rows.where(~is_new)
+            conflicts = _in_batch_conflicts(rows, is_new & repeats, keys)
         else:
             fresh, rest, conflicts = rows.where(np.zeros(len(repeats), np.bool_)), rows, []
-        accepted = len(fresh.times) + self._merge(rest, keys, conflicts)
-        self._keep_latest(rows.where(~repeats), latest[~repeats])
+            before = _NOT_COPIED
+        accepted = len(fresh.times)
+        if len(rest.times):
+            accepted += self._merge(before, rest, keys, conflicts)
+            before = ""
+        self._close(before, fresh, rows.where(~repeats), latest[~repeats])
         return Written(accepted, len(columns) - accepted, tuple(sorted(conflicts)))
 
     def _ordered(self, columns: ReadingColumns, series_ids: Sequence[int]) -> tuple[Rows, tuple[Leaf, ...]]:
@@ -128,10 +143,7 @@ class DjangoReadingWriter:
     def _latest(self, series: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of each row's series, the latest time that is stored; the smallest number where there is none."""
         distinct, place = np.unique(series, return_inverse=True)
-        found = self.session.query(
-            "SELECT series_id, ts FROM latest_reading WHERE tenant_id = %s AND series_id = ANY(%s::bigint[])",
-            (str(self.tenant_id), _array(distinct)),
-        )
+        found = self.session.query(_LATEST, (str(self.tenant_id), _array(distinct)))
         times = np.full(len(distinct), np.iinfo(np.int64).min)
         if found:
             ids = np.fromiter((series_id for series_id, _ in found), np.int64, len(found))
@@ -139,8 +151,10 @@ class DjangoReadingWriter:
         return times[place]
 
     def _copy(self, rows: Rows, leaves: tuple[Leaf, ...]) -> bool:
-        """Into their partitions; False, and nothing written, if one of them is there already or has no partition."""
-        self.session.query("SAVEPOINT copying")
+        """Into their partitions; False if one of them is there already or has no partition.
+
+        The savepoint stands either way; after a failure nothing can be said before it is rolled back to.
+        """
         begin, count = 0, len(rows.times)
         try:
             for leaf in leaves:
@@ -159,18 +173,12 @@ class DjangoReadingWriter:
                 raise
             if sqlstate(error) != UNIQUE_VIOLATION:
                 _LEAVES.forget()
-            begin = -1
-        if begin == count:
-            self.session.query("RELEASE SAVEPOINT copying")
-            return True
-        self.session.query("ROLLBACK TO SAVEPOINT copying; RELEASE SAVEPOINT copying")
-        return False
+            return False
+        return begin == count
 
-    def _merge(self, rows: Rows, keys: Mapping[int, SeriesKey], conflicts: list[Reject]) -> int:
+    def _merge(self, before: str, rows: Rows, keys: Mapping[int, SeriesKey], conflicts: list[Reject]) -> int:
         """How many were not there; those that were with another value become conflicts."""
-        if not len(rows.times):
-            return 0
-        self.session.query(_STAGE)
+        self.session.query(before + _STAGE)
         self.session.copy(
             "COPY staged_reading (tenant_id, series_id, ts, value, n) FROM STDIN (FORMAT binary)",
             staged_rows(self.tenant_id, rows.series, rows.times, rows.values),
@@ -189,27 +197,40 @@ class DjangoReadingWriter:
             conflicts.extend(rows.conflict(place, keys, stored) for place, stored in found)
         return int(added)
 
-    def _mark(self, rows: Rows) -> None:
+    def _close(self, before: str, copied: Rows, rows: Rows, latest: NDArray[np.int64]) -> None:
+        """Mark the hours of what was copied, and keep the latest values of `rows`: one message."""
+        statements = [part for part in (self._marks(copied), self._new_latest(rows, latest)) if part]
+        if before or statements:
+            sql = before + ";".join(sql for sql, _ in statements)
+            self.session.query(sql, [param for _, params in statements for param in params])
+
+    def _marks(self, rows: Rows) -> Statement | None:
+        if not len(rows.times):
+            return None
         hours = rows.times // HOUR_US
         is_first = np.ones(len(hours), np.bool_)
         is_first[1:] = (rows.series[1:] != rows.series[:-1]) | (hours[1:] != hours[:-1])
-        self.session.query(
-            _MARK,
-            (str(self.tenant_id), _array(rows.series[is_first]), _array(hours[is_first] * 3_600)),
+        return _MARK, (
+            str(self.tenant_id),
+            _array(rows.series[is_first]),
+            _array(hours[is_first] * 3_600),
         )
 
-    def _keep_latest(self, rows: Rows, latest: NDArray[np.int64]) -> None:
+    def _new_latest(self, rows: Rows, latest: NDArray[np.int64]) -> Statement | None:
         order = np.lexsort((rows.times, rows.series))
         series, times = rows.series[order], rows.times[order]
         is_last = np.ones(len(order), np.bool_)
         is_last[:-1] = series[1:] != series[:-1]
         is_newer = is_last & (times > latest[order])
-        if is_newer.any():
-            values = rows.values[order][is_newer]
-            self.session.query(
-                _KEEP_LATEST,
-                (str(self.tenant_id), _array(series[is_newer]), _array(times[is_newer]), _array(values)),
-            )
+        if not is_newer.any():
+            return None
+        values = rows.values[order][is_newer]
+        return _KEEP_LATEST, (
+            str(self.tenant_id),
+            _array(series[is_newer]),
+            _array(times[is_newer]),
+            _array(values),
+        )
 
 
 def _repeats(rows: Rows) -> NDArray[np.bool_]:

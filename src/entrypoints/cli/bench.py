@@ -17,6 +17,7 @@ from entrypoints.cli.state import STATE_DIR_DEFAULT, AsJson, StateDir
 from entrypoints.settings import Settings, child_environment
 
 FOLDER: Final = Path(__file__).parents[3] / "bench"
+MEASURES_MEMORY: Final = "ingest"
 
 
 def bench(
@@ -27,6 +28,13 @@ def bench(
         int | None, typer.Option(help="Of each arm; without it, as many as make a figure.", min=1)
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="That each round takes.", min=0.1)] = None,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            "--memory",
+            help="Of `ingest`: how much memory web workers and a worker hold, a round for each million readings.",
+        ),
+    ] = False,
     state_dir: StateDir = STATE_DIR_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +49,8 @@ def bench(
         raise CommandFailed(f"there are no benchmarks in {FOLDER}; run this in a checkout of the repository")
     if name is not None and name not in known:
         raise CommandFailed(f"there is no benchmark {name!r}; there are {', '.join(known)}")
+    if memory and name != MEASURES_MEMORY:
+        raise CommandFailed(f"--memory belongs to `holdwater bench {MEASURES_MEMORY}`")
     with ExitStack() as cleanup:
         if Settings.from_environment().database_url or url_of(state_dir):
             environment = environment_of(state_dir)
@@ -50,5 +60,6 @@ def bench(
             argv = [sys.executable, str(FOLDER / f"{chosen}.py"), *(["--json"] if as_json else [])]
             argv += ["--rounds", str(rounds)] if rounds is not None else []
             argv += ["--seconds", str(seconds)] if seconds is not None else []
+            argv += ["--memory"] if memory else []
             if subprocess.run(argv, env=child_environment(environment), check=False).returncode:
                 raise CommandFailed(f"the benchmark {chosen} failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -47,7 +47,18 @@ from entrypoints.cli.demo.purchases import (
     read_purchases,
     total_of,
 )
+from entrypoints.cli.demo.temperatures import (
+    STANDARD_TIME,
+    TEMPERATURES,
+    Temperatures,
+    chart,
+    faults_of_temperatures,
+    read_file,
+)
 from entrypoints.cli.demo.workload import Tally
+from entrypoints.cli.ingest.journal import Counts, Progress
+from entrypoints.cli.ingest.loading import Loaded
+from entrypoints.cli.ingest.pieces import Place
 from integration.cli.conftest import Stack
 
 pytestmark = pytest.mark.timeout(200)
@@ -85,6 +96,44 @@ class TestThePaymentMethods:
         assert {method for method, reason in reasons.items() if reason} == DECLINED
 
 
+class TestTheTemperatures:
+    def test_are_a_year_of_hours_but_for_one(self) -> None:
+        readings = read_file()
+        assert (len(readings), readings[0]) == (8_759, (datetime(2010, 1, 1, tzinfo=STANDARD_TIME), 39.4))
+        loaded = _loaded(accepted=8_759)
+        found = Temperatures(loaded, _loaded(duplicate=8_759), readings)
+        assert faults_of_temperatures(found) == []
+        assert [(str(at), missing) for at, missing in found.gaps] == [
+            ("2010-03-14 03:00:00-08:00", timedelta(hours=1))
+        ]
+
+    @pytest.mark.parametrize("damage", ["one less", "another value", "not all accepted", "doubled"])
+    def test_that_are_not_those_of_the_file_are_named(self, damage: str) -> None:
+        readings, accepted, duplicate = read_file(), 8_759, 8_759
+        if damage == "one less":
+            del readings[17]
+        elif damage == "another value":
+            readings[17] = (readings[17][0], 0.0)
+        elif damage == "not all accepted":
+            accepted -= 1
+        else:
+            duplicate -= 1
+        found = Temperatures(_loaded(accepted=accepted), _loaded(duplicate=duplicate), readings)
+        assert len(faults_of_temperatures(found)) == 1
+
+    def test_are_drawn_to_scale(self) -> None:
+        assert chart([0, 5, 10, 15], 2) == ["  ▃█", "▁▆██"]
+        assert chart([7.0], 1) == ["▁"]
+
+
+def _loaded(**counts: int) -> Loaded:
+    progress = Progress(run="", place=Place(0, 1), counts=Counts(rows=8_759, **counts))
+    return Loaded(
+        file=TEMPERATURES, unit="line", progress=progress, seconds=1.0, readings_now=8_759, resumed_at=None,
+        refused_file=None,
+    )  # fmt: skip
+
+
 class TestTheDemo:
     @pytest.mark.promise("M1", "M2", "H4", "L1")
     def test_fulfils_real_purchases_on_a_running_stack_and_leaves_it_running(self, stack: Stack) -> None:
@@ -93,6 +142,8 @@ class TestTheDemo:
         purchases = read_purchases(PURCHASES)[:300]
         total = total_of(purchases)
         assert f"{total:,} USD  equal" in demo.stdout
+        assert "Missing: 1 hour from 2010-03-14 03:00 on" in demo.stdout
+        assert demo.json["readings"] == 8_759
         found, undone = demo.json, ORDERS_OF_RARITY - PIECES_OF_RARITY
         assert found["faults"] == []
         assert found["orders_by_status"] == {"confirmed": 300 + PIECES_OF_RARITY, "cancelled": undone}

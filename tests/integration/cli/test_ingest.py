@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import os
@@ -10,20 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import urllib3
 
-from entrypoints.cli.demo.command import PURCHASES
+from entrypoints.cli.demo.temperatures import STANDARD_TIME, TEMPERATURES, read_file
 from integration.cli.conftest import HIDDEN, REQUEST_TIMEOUT_S, Finished, Stack, holdwater
 
 pytestmark = pytest.mark.timeout(200)
 
-TEMPERATURES: Final = PURCHASES.parent / "temperatures-seattle-2010.csv"
-STANDARD_TIME: Final = timezone(timedelta(hours=-8))
 OPTIONS: Final = ("--map", "ts=date,value=temp", "--time-format", "%Y/%m/%d %H:%M")
 BIG_ROWS: Final = 150_000
 BIG_BATCH_ROWS: Final = 2_000
@@ -71,14 +68,7 @@ class TestRealTemperatures:
         again = stack.holdwater(*args, "--json")
         assert again.status == 0, again.stderr
         assert counts_of(again) == {"rows": 8_759, "readings": 8_759, "duplicate": 8_759}
-        with TEMPERATURES.open(encoding="ascii") as file:
-            expected = [
-                (
-                    datetime.strptime(row["date"], "%Y/%m/%d %H:%M").replace(tzinfo=STANDARD_TIME),
-                    float(row["temp"]),
-                )
-                for row in csv.DictReader(file)
-            ]
+        expected = read_file()
         readings = stored(stack, "/v1/readings?device=seattle&metric=air")
         assert [(datetime.fromisoformat(one["ts"]), one["value"]) for one in readings] == expected
         times = [at for at, _ in expected]

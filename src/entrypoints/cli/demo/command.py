@@ -30,6 +30,12 @@ from entrypoints.cli.demo.checks import (
 from entrypoints.cli.demo.fulfilment import FulfilmentFollower, ReadLog
 from entrypoints.cli.demo.purchases import Purchase, rarity_wishes, read_purchases
 from entrypoints.cli.demo.report import Findings, figures, print_report
+from entrypoints.cli.demo.temperatures import (
+    Temperatures,
+    faults_of_temperatures,
+    print_temperatures,
+    send_temperatures,
+)
 from entrypoints.cli.demo.workload import Wish, Workload
 from entrypoints.cli.errors import CommandFailed
 from entrypoints.cli.running import environment_of, url_of
@@ -55,8 +61,9 @@ def demo(
 
     A share of them pays in ways that fail; who is declined pays again. More orders than there are pieces want a rarity.
     Prints what happened; exit status 0 only if every order is there once, confirmed, charged once and sold once, the
-    rarity's others are cancelled and let go, and the totals equal the file's. Uses the running stack of the state
-    directory; starts one, and stops it at the end, if there is none.
+    rarity's others are cancelled and let go, and the totals equal the file's. Then 8,759 hourly temperatures go in,
+    twice, and each has to be there once. Uses the running stack of the state directory; starts one, and stops it at the
+    end, if there is none.
 
     Example: holdwater demo --clients 16
     """
@@ -75,25 +82,29 @@ def demo(
             url, ours = service.url, True
         container = wired(environment_of(state_dir))
         try:
-            findings, faults = _run(url, container, clients, read_purchases(PURCHASES)[:orders])
+            findings, temperatures, faults = _run(
+                url, container, clients, read_purchases(PURCHASES)[:orders], journals=state_dir / "ingest"
+            )
         except urllib3.exceptions.HTTPError as error:
             raise CommandFailed(f"the service does not answer ({error}); see `holdwater status`") from error
         except (GatewayRefused, GatewayUnavailable) as error:
             raise CommandFailed(str(error)) from error
         print_report(out, findings)
+        print_temperatures(out, temperatures)
         if not ours:
             out.print(f"The stack goes on: {url}/docs")
     if ours:
         out.print(f"The stack is stopped; its data and logs are in {state_dir}. To look around: holdwater up")
     if as_json:
-        print_json(**figures(findings), faults=faults)
+        readings = {"readings": len(temperatures.readings), "readings_per_s": temperatures.rate}
+        print_json(**figures(findings), **readings, faults=faults)
     if faults:
         raise CommandFailed("the demo found faults: " + "; ".join(faults))
 
 
 def _run(
-    url: str, container: Container, clients: int, purchases: list[Purchase]
-) -> tuple[Findings, list[str]]:
+    url: str, container: Container, clients: int, purchases: list[Purchase], *, journals: Path
+) -> tuple[Findings, Temperatures, list[str]]:
     run = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     desk = container.access_desk()
     tenant_id = desk.create_tenant(run)
@@ -117,11 +128,13 @@ def _run(
                 follower.follow(len(wishes), moved=lambda ended: progress.update(fulfilling, completed=ended))
             follower.catch_up()
         books = read_back(client, tuple(pieces))
+        temperatures = send_temperatures(client, url, token, journals)
     finally:
         client.close()
     gateway = read_gateway(container.payment_gateway(), books) if is_fulfilled else None
     faults = faults_of_placing(purchases, tally, books)
     faults += faults_of_events(purchases, tally, books, follower.seen, is_fulfilled=is_fulfilled)
+    faults += faults_of_temperatures(temperatures)
     if gateway is not None:
         faults += faults_of_fulfilment(purchases, books, gateway, follower.seen)
     findings = Findings(
@@ -133,7 +146,7 @@ def _run(
         clients=clients,
         placing_s=placing_s,
     )
-    return findings, faults
+    return findings, temperatures, faults
 
 
 def _stock(client: ApiClient, run: str, sku: str, quantity: int) -> None:

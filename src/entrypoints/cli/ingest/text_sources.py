@@ -92,24 +92,29 @@ class Csv(_TextFile):
                 {name: pa.nulls(0, pa.string()) for name in columns},
                 faults=faults,
             )
-        table = pyarrow.csv.read_csv(
-            pa.BufferReader(stretch.body),
-            read_options=pyarrow.csv.ReadOptions(
-                # Places stand in for names: two of those may be the same.
-                column_names=[str(place) for place in range(len(names))],
-                use_threads=False,
-                block_size=2 * PIECE_BYTES_MAX,
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=refuse
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={str(place): pa.string() for place in range(len(names))},
-                include_columns=[str(names.index(name)) for name in columns],
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(stretch.body),
+                read_options=pyarrow.csv.ReadOptions(
+                    # Places stand in for names: two of those may be the same.
+                    column_names=[str(place) for place in range(len(names))],
+                    use_threads=False,
+                    block_size=2 * PIECE_BYTES_MAX,
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types={str(place): pa.string() for place in range(len(names))},
+                    include_columns=[str(names.index(name)) for name in columns],
+                    strings_can_be_null=True,
+                    null_values=[""],
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise CommandFailed(
+                f"lines {stretch.lines[0]:,} to {stretch.lines[-1]:,} are no CSV: {error}"
+            ) from None
         if table.num_rows + len(ragged) != len(stretch.lines):
             raise CommandFailed(
                 f"lines {stretch.lines[0]:,} to {stretch.lines[-1]:,}: quotes don't come in pairs; quote fields that "
