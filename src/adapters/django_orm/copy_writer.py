@@ -21,7 +21,7 @@ from adapters.django_orm.copy_format import reading_rows, staged_rows
 from adapters.django_orm.error_translation import UNIQUE_VIOLATION, sqlstate
 from adapters.django_orm.partitions import KNOWN_MONTHS
 from adapters.django_orm.reading_leaves import Leaf, LeafDirectory
-from adapters.django_orm.tenant_session import TenantSession
+from adapters.django_orm.tenant_session import Row, TenantSession
 from application.ports.readings import ReadingColumns, Written
 from application.ports.unit_of_work import TransactionConflict
 from domain.telemetry.batch import Reject
@@ -29,6 +29,8 @@ from domain.telemetry.conflicts import conflict_between
 from domain.telemetry.reading import SeriesKey, microseconds
 
 HOUR_US: Final = 3_600_000_000
+FEW_ROWS_MAX: Final = 2_000
+"""So many are merged without a temporary table."""
 
 _UNDEFINED_TABLE: Final = "42P01"
 _NOT_OF_THE_PARTITION: Final = "23514"
@@ -51,6 +53,30 @@ WITH added AS (
 )
 SELECT count(*) FROM added
 """
+# A few rows go as arrays in one statement, without the temporary table, whose fixed cost is that of a thousand rows. It
+# sees what was there before it; rows that it neither found nor added are looked for once more.
+_SENT: Final = """
+WITH sent AS MATERIALIZED (
+    SELECT series_id, timestamptz 'epoch' + us * interval '1 microsecond' AS ts, value, n
+    FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) WITH ORDINALITY AS s (series_id, us, value, n)
+), there AS MATERIALIZED (
+    SELECT s.n, s.value AS sent, r.value FROM sent s CROSS JOIN LATERAL (
+        SELECT value FROM sensor_reading WHERE series_id = s.series_id AND ts = s.ts LIMIT 1
+    ) r
+)"""
+_MERGE_FEW: Final = f"""{_SENT}, added AS (
+    INSERT INTO sensor_reading (tenant_id, series_id, ts, value)
+    SELECT %s::uuid, series_id, ts, value FROM sent s
+    WHERE NOT EXISTS (SELECT FROM there WHERE there.n = s.n) ORDER BY n
+    ON CONFLICT DO NOTHING RETURNING series_id, ts
+), marked AS (
+    INSERT INTO dirty_mark (tenant_id, series_id, hour)
+    SELECT DISTINCT %s::uuid, series_id, date_trunc('hour', ts, 'UTC') FROM added
+)
+SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM there), t.n - 1, t.value
+FROM (SELECT) once LEFT JOIN there t ON t.value <> t.sent
+"""  # noqa: S608 - constants of this file
+_OTHER_VALUES_OF_FEW: Final = f"{_SENT} SELECT n - 1, value FROM there WHERE value <> sent"  # noqa: S608 - the same
 # A look-up for each row: joined, an unanalysed temporary table would be matched with whole partitions.
 _OTHER_VALUES: Final = """
 SELECT s.n, r.value FROM staged_reading s CROSS JOIN LATERAL (
@@ -114,17 +140,15 @@ class DjangoReadingWriter:
         repeats = _repeats(rows)
         latest = self._latest(rows.series)
         is_new = rows.times > latest
-        fresh = rows.where(is_new & ~repeats)
+        fresh, conflicts = rows.where(is_new & ~repeats), _in_batch_conflicts(rows, is_new & repeats, keys)
+        # What may be there is merged first: who waits there for another writer holds nothing yet that is new.
+        accepted = self._merge("", rows.where(~is_new), keys, conflicts)
+        before = _COPIED
         if self._copy(fresh, leaves):
-            before, rest = _COPIED, rows.where(~is_new)
-            conflicts = _in_batch_conflicts(rows, is_new & repeats, keys)
+            accepted += len(fresh.times)
         else:
-            fresh, rest, conflicts = rows.where(np.zeros(len(repeats), np.bool_)), rows, []
-            before = _NOT_COPIED
-        accepted = len(fresh.times)
-        if len(rest.times):
-            accepted += self._merge(before, rest, keys, conflicts)
-            before = ""
+            fresh, conflicts, before = rows.where(np.zeros(len(repeats), np.bool_)), [], ""
+            accepted = self._merge(_NOT_COPIED, rows, keys, conflicts)
         self._close(before, fresh, rows.where(~repeats), latest[~repeats])
         return Written(accepted, len(columns) - accepted, tuple(sorted(conflicts)))
 
@@ -178,13 +202,36 @@ class DjangoReadingWriter:
 
     def _merge(self, before: str, rows: Rows, keys: Mapping[int, SeriesKey], conflicts: list[Reject]) -> int:
         """How many were not there; those that were with another value become conflicts."""
+        if not len(rows.times):
+            return 0
+        merge = self._merge_few if len(rows.times) <= FEW_ROWS_MAX else self._merge_many
+        added, other_values = merge(before, rows)
+        conflicts += [rows.conflict(place, keys, stored) for place, stored in other_values]
+        return added
+
+    def _merge_many(self, before: str, rows: Rows) -> tuple[int, list[Row]]:
+        """How many were not there; and the places of those that were with another value, and that value."""
         self.session.query(before + _STAGE)
         self.session.copy(
             "COPY staged_reading (tenant_id, series_id, ts, value, n) FROM STDIN (FORMAT binary)",
             staged_rows(self.tenant_id, rows.series, rows.times, rows.values),
         )
+        ((added,),) = self._add(_MERGE, (str(self.tenant_id),))
+        return int(added), self.session.query(_OTHER_VALUES) if added < len(rows.times) else []
+
+    def _merge_few(self, before: str, rows: Rows) -> tuple[int, list[Row]]:
+        """The same for few rows."""
+        tenant, sent = str(self.tenant_id), (_array(rows.series), _array(rows.times), _array(rows.values))
+        found = self._add(before + _MERGE_FEW, (*sent, tenant, tenant))
+        added, there = found[0][:2]
+        if added + there < len(rows.times):
+            # Twice in the batch, or added by somebody else meanwhile.
+            return int(added), self.session.query(_OTHER_VALUES_OF_FEW, sent)
+        return int(added), [(place, stored) for _, _, place, stored in found if place is not None]
+
+    def _add(self, sql: str, params: Sequence[str]) -> list[Row]:
         try:
-            ((added,),) = self.session.query(_MERGE, (str(self.tenant_id),))
+            return self.session.query(sql, params)
         except django.db.IntegrityError as error:
             if sqlstate(error) != _NOT_OF_THE_PARTITION:
                 raise
@@ -192,10 +239,6 @@ class DjangoReadingWriter:
             _LEAVES.forget()
             KNOWN_MONTHS.forget()
             raise TransactionConflict from error
-        if added < len(rows.times):
-            found = self.session.query(_OTHER_VALUES)
-            conflicts.extend(rows.conflict(place, keys, stored) for place, stored in found)
-        return int(added)
 
     def _close(self, before: str, copied: Rows, rows: Rows, latest: NDArray[np.int64]) -> None:
         """Mark the hours of what was copied, and keep the latest values of `rows`: one message."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from application.conflict_retry import Overloaded
-from entrypoints.http_messages.request_body import body_chunks, discard_body
+from entrypoints.http_messages.request_body import body_chunks, discard_body, is_measured
 from entrypoints.http_messages.request_errors import BodyTooLarge, MalformedBody, UnsupportedContentEncoding
 from entrypoints.limits import BULK_BODY_BYTES_MAX, BULK_BYTES_IN_FLIGHT_MAX, READ_CHUNK_BYTES
 
@@ -54,10 +54,14 @@ _BUDGET: Final = ByteBudget(BULK_BYTES_IN_FLIGHT_MAX)
 def bulk_body(
     environ: Mapping[str, Any],
     *,
+    by_line: bool = False,
     bytes_max: int = BULK_BODY_BYTES_MAX,
     budget: ByteBudget = _BUDGET,
 ) -> Iterator[bytes]:
     """The whole body, unpacked; its bytes count against the budget until the block ends.
+
+    `by_line`: a number cut short would be another number. A plain body of no declared length has to end its last
+    line then, since nothing else tells a whole body from one that a broken connection cut off.
 
     Raises BodyTooLarge, after dropping the rest (its `is_one_line`: no line has ended by then); MalformedBody for a
     body that ends early or is no gzip; UnsupportedContentEncoding; TooManyBodies.
@@ -80,7 +84,12 @@ def bulk_body(
         except (BodyTooLarge, MalformedBody, TooManyBodies):
             discard_body(environ)
             raise
-        yield b"".join(pieces)
+        body = b"".join(pieces)
+        if by_line and body and not body.endswith(b"\n") and encoding in _PLAIN and not is_measured(environ):
+            raise MalformedBody(
+                problem="it may have been cut off; end its last line with a line break, or send Content-Length"
+            )
+        yield body
     finally:
         budget.give_back(taken)
 

@@ -27,7 +27,7 @@ from entrypoints.http_messages.influx_request import (
     bucket_id,
     organisation_id,
 )
-from entrypoints.http_messages.request_errors import HostNotAllowed, MethodNotAllowed
+from entrypoints.http_messages.request_errors import HostNotAllowed, MalformedBody, MethodNotAllowed
 from entrypoints.limits import BULK_BODY_BYTES_MAX, RETRY_AFTER_UNAVAILABLE_S
 
 VERSION: Final = "2.7.0-holdwater"
@@ -95,7 +95,10 @@ def render_refusal(error: DomainError, dialect: Dialect) -> InfluxAnswer:
     if isinstance(error, BucketNotFound):
         # Version 1 of Telegraf's output goes by these words, and keeps the batch.
         prefix = f'database not found: "{error.data["bucket"]}". '
-    return _error(status, str(error), dialect, extra, prefix=prefix, headers=headers)
+    message = str(error)
+    if isinstance(error, MalformedBody):
+        message = f"the body can't be read: {error.data['problem']}"
+    return _error(status, message, dialect, extra, prefix=prefix, headers=headers)
 
 
 def _status_of(error: DomainError, dialect: Dialect) -> HTTPStatus:

@@ -6,7 +6,6 @@ Versions 1 and 2 of the API differ in names alone: https://docs.influxdata.com/i
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,7 +25,7 @@ BUCKET_SHOWN_MAX: Final = 100
 STATEMENT_LENGTH_MAX: Final = 4_096
 """Bytes of a form with a statement."""
 
-_SCHEME: Final = re.compile(r"(token|bearer|basic) +(\S+) *", re.ASCII | re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(token|bearer|basic) +([!-~]+) *", re.IGNORECASE)
 _CREATE: Final = re.compile(
     r"""\s*create\s+database\s+(?:"((?:[^"\\]|\\.)*)"|(\S+?))(?:\s+with\s.*)?\s*;?\s*""",
     re.IGNORECASE | re.DOTALL,
@@ -87,7 +86,7 @@ def secret_of(authorization: str) -> str:
         return credentials
     try:
         plain = base64.b64decode(credentials, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor UTF-8
         raise NotAuthenticated() from None
     user, colon, password = plain.partition(":")
     return password if colon else user

@@ -58,6 +58,14 @@ def has_body(environ: Mapping[str, Any]) -> bool:
     return environ.get("CONTENT_LENGTH", "") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
 
 
+def is_measured(environ: Mapping[str, Any]) -> bool:
+    """Whether the body's length is declared, so that an end that came too early is noticed.
+
+    Without it the server's stream ends alike for a body that is whole and for a connection that broke.
+    """
+    return _declared_length(environ) is not None
+
+
 def discard_body(environ: Mapping[str, Any]) -> None:
     """Read the body and drop it, for an answer that comes before anybody has read it."""
     with contextlib.suppress(BodyTooLarge, MalformedBody):

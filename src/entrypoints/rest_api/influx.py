@@ -162,7 +162,7 @@ def _to_be_read(request: HttpRequest) -> dict[str, object]:
 
 @contextmanager
 def _body(request: HttpRequest) -> Iterator[bytes]:
-    with bulk_body(_to_be_read(request)) as body:
+    with bulk_body(_to_be_read(request), by_line=True) as body:
         if not body:
             raise NoPoints()
         yield body

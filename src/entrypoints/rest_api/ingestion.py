@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from application.ports.reading_decoder import Precision
+from application.ports.reading_decoder import Form, Precision
 from application.telemetry.ingest_readings import IngestReadings
 from domain.telemetry.batch import Mode
 from domain.telemetry.reading import microseconds
@@ -25,8 +25,8 @@ def take_in(view: ApiView) -> HttpResponse:
     """
     http: HttpRequest = view.request._request
     made = container()
-    with bulk_body(http.META) as body:
-        form = FORMS[media_type_of(http.META.get("CONTENT_TYPE", ""))]
+    form = FORMS[media_type_of(http.META.get("CONTENT_TYPE", ""))]
+    with bulk_body(http.META, by_line=form in {Form.CSV, Form.LINE}) as body:
         if is_for_later(view, body):
             return receive_later(view, body, form)
         decoded = made.reading_decoder().decode(

