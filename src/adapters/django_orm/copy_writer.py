@@ -140,20 +140,15 @@ class DjangoReadingWriter:
         repeats = _repeats(rows)
         latest = self._latest(rows.series)
         is_new = rows.times > latest
-        fresh = rows.where(is_new & ~repeats)
+        fresh, conflicts = rows.where(is_new & ~repeats), _in_batch_conflicts(rows, is_new & repeats, keys)
+        # What may be there is merged first: who waits there for another writer holds nothing yet that is new.
+        accepted = self._merge("", rows.where(~is_new), keys, conflicts)
+        before = _COPIED
         if self._copy(fresh, leaves):
-            before, rest = _COPIED, rows.where(~is_new)
-            conflicts = _in_batch_conflicts(rows, is_new & repeats, keys)
+            accepted += len(fresh.times)
         else:
-            fresh, rest, conflicts = rows.where(np.zeros(len(repeats), np.bool_)), rows, []
-            before = _NOT_COPIED
-        accepted = len(fresh.times)
-        if len(rest.times):
-            merge = self._merge_few if len(rest.times) <= FEW_ROWS_MAX else self._merge
-            added, other_values = merge(before, rest)
-            accepted += added
-            conflicts += [rest.conflict(place, keys, stored) for place, stored in other_values]
-            before = ""
+            fresh, conflicts, before = rows.where(np.zeros(len(repeats), np.bool_)), [], ""
+            accepted = self._merge(_NOT_COPIED, rows, keys, conflicts)
         self._close(before, fresh, rows.where(~repeats), latest[~repeats])
         return Written(accepted, len(columns) - accepted, tuple(sorted(conflicts)))
 
@@ -205,7 +200,16 @@ class DjangoReadingWriter:
             return False
         return begin == count
 
-    def _merge(self, before: str, rows: Rows) -> tuple[int, list[Row]]:
+    def _merge(self, before: str, rows: Rows, keys: Mapping[int, SeriesKey], conflicts: list[Reject]) -> int:
+        """How many were not there; those that were with another value become conflicts."""
+        if not len(rows.times):
+            return 0
+        merge = self._merge_few if len(rows.times) <= FEW_ROWS_MAX else self._merge_many
+        added, other_values = merge(before, rows)
+        conflicts += [rows.conflict(place, keys, stored) for place, stored in other_values]
+        return added
+
+    def _merge_many(self, before: str, rows: Rows) -> tuple[int, list[Row]]:
         """How many were not there; and the places of those that were with another value, and that value."""
         self.session.query(before + _STAGE)
         self.session.copy(

@@ -97,4 +97,6 @@ def test_no_deadlock_reaches_them_and_nothing_is_lost_or_doubled(
     }
     assert stored == {key: value_of(*key) for key in sent}
     assert len(rows) == len(stored) == sum(accepted)
-    print(f"\n{len(rows):,} readings stored once, of {sum(batches):,} batches by {CLIENTS} clients, {SECONDS:g} s")
+    print(
+        f"\n{len(rows):,} readings stored once, of {sum(batches):,} batches by {CLIENTS} clients, {SECONDS:g} s"
+    )
