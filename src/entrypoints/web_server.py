@@ -82,6 +82,9 @@ class _WorkerStart:
         application = importlib.import_module("entrypoints.django_site.wsgi").application
         container = importlib.import_module("entrypoints.rest_api.wiring").container()
         _check_isolation(container)
+        # NumPy is loaded with these: the first batch is not to wait for it.
+        container.ingest_readings()
+        container.reading_decoder()
         hearts.append(Heart(container, "web"))
         hearts[0].start()
         return application

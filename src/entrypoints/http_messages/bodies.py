@@ -65,7 +65,7 @@ class BodyDecoder:
         except msgspec.ValidationError as error:
             raise _invalid(str(error)) from None
         except (msgspec.DecodeError, json.JSONDecodeError) as error:
-            raise MalformedBody(problem=str(error)) from None
+            raise MalformedBody(problem=f"it is no JSON: {error}") from None
         except RecursionError:
             raise MalformedBody(problem="it is nested too deeply") from None
         except _Repeated as repeated:

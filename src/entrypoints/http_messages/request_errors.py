@@ -6,7 +6,7 @@ from domain.errors import DomainError, InvalidInput
 
 
 class MalformedBody(DomainError):
-    """The body is not a JSON document in UTF-8: {problem}."""
+    """The body can't be read: {problem}."""
 
 
 class BodyTooLarge(DomainError):
