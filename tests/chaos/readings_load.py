@@ -25,6 +25,7 @@ OWN_OFFSET: Final = 7
 """Between the slots of one client and the next, so that their batches overlap in part."""
 CHANCE_TO_CONTRADICT: Final = 0.1
 CHANCE_TO_BE_LATE: Final = 0.2
+CHANCE_TO_BE_LOADED_LATER: Final = 0.2
 
 Slot = tuple[str, str, int]
 """Device, metric, and how many slots after FIRST."""
@@ -73,7 +74,14 @@ class ReadingClient(LoadClient):
 
     def _send(self, readings: list[tuple[Slot, float]]) -> None:
         media_type, body = self._dice.choice((_rows, _columns, _lines))(readings)
-        answer = self._client.send("POST", "/v1/readings", body, {"Content-Type": media_type})
+        headers = {"Content-Type": media_type}
+        if self._dice.random() < CHANCE_TO_BE_LOADED_LATER:
+            answer = self._client.send("POST", "/v1/readings", body, {**headers, "Prefer": "respond-async"})
+            if answer.status != 202:
+                self.faults.append(f"{self.name}: a batch for later was answered {answer}")
+            self.counts["batches loaded later"] += 1
+            return
+        answer = self._client.send("POST", "/v1/readings", body, headers)
         result = answer.body
         if answer.status != 200 or result["accepted"] + result["duplicate"] != len(readings):
             self.faults.append(f"{self.name}: {len(readings)} readings were answered {answer}: {result}")

@@ -26,6 +26,8 @@ _READINGS: Final = "SELECT d.name, s.metric, x.ts, x.value " + _SERIES.format(ta
 _MARKS: Final = "SELECT DISTINCT d.name, s.metric, x.hour " + _SERIES.format(table="dirty_mark")
 _LATEST: Final = "SELECT d.name, s.metric, x.ts, x.value " + _SERIES.format(table="latest_reading")
 _CONFLICTS: Final = "SELECT count(*) FROM rejected_reading WHERE reason = 'conflict'"
+_NOT_LOADED: Final = "SELECT status, count(*) FROM intake WHERE status <> 'loaded' GROUP BY status"
+_BODIES_LEFT: Final = "SELECT count(DISTINCT intake_id) FROM intake_body"
 _TWICE: Final = "SELECT name FROM device WHERE name = ANY(%s) GROUP BY tenant_id, name HAVING count(*) > 1"
 
 
@@ -78,12 +80,15 @@ class ReadingsSlice:
             (device, metric): (at, value) for device, metric, at, value in read(self._target, _LATEST, names)
         }
         ((conflicts,),) = read(self._target, _CONFLICTS)
+        ((bodies,),) = read(self._target, _BODIES_LEFT)
         contradicted = sum(client.contradicted for client in self._clients)
         return [
             *chain.from_iterable(client.faults for client in self._clients),
             *lost_or_doubled_readings(acknowledged, rows),
             *unmarked_hours(rows, marks),
             *wrong_latest(rows, latest),
+            *(f"{count} batches are {status}" for status, count in read(self._target, _NOT_LOADED)),
+            *([f"{bodies} batches that were loaded are still kept"] if bodies else []),
             *(f"device {name} was registered twice" for (name,) in read(self._target, _TWICE, names)),
             # A batch that was stored without our hearing of it is sent again, and contradicts once more.
             *([f"{contradicted} contradictions, {conflicts} kept"] if conflicts < contradicted else []),

@@ -9,20 +9,27 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg2
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 import urllib3
 
+from adapters.embedded.daemon import running_stack
+from adapters.embedded.state_directory import StateDirectory
 from entrypoints.cli.demo.temperatures import STANDARD_TIME, TEMPERATURES, read_file
 from integration.cli.conftest import HIDDEN, REQUEST_TIMEOUT_S, Finished, Stack, holdwater
 
 pytestmark = pytest.mark.timeout(200)
 
 OPTIONS: Final = ("--map", "ts=date,value=temp", "--time-format", "%Y/%m/%d %H:%M")
-BIG_ROWS: Final = 150_000
+BIG_ROWS: Final = 180_000
 BIG_BATCH_ROWS: Final = 2_000
 KILLED_WITHIN_S: Final = 60
 PAGE: Final = 10_000
@@ -46,6 +53,15 @@ def counts_of(ended: Finished) -> dict[str, int]:
     """Those that are not 0."""
     names = "rows readings empty ambiguous nonexistent refused accepted duplicate conflict rejected".split()
     return {name: ended.json[name] for name in names if ended.json[name]}
+
+
+def intakes(stack: Stack) -> int:
+    """How many batches were taken in to be loaded later."""
+    urls = running_stack(StateDirectory(stack.state_dir)).urls
+    with closing(psycopg2.connect(urls.owner_url)) as owner, owner.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM intake")
+        (row,) = cursor.fetchall()
+        return int(row[0])
 
 
 class TestRealTemperatures:
@@ -118,7 +134,12 @@ class TestACommandThatIsKilled:
         assert counts_of(resumed) == {"rows": BIG_ROWS, "readings": BIG_ROWS, "accepted": BIG_ROWS}
         values = [one["value"] for one in stored(stack, "/v1/readings?device=big-7&metric=count")]
         assert values == list(range(7, BIG_ROWS, 10))
-        again = stack.holdwater(*args)
+        table = file.with_suffix(".parquet")
+        pa.parquet.write_table(pa.csv.read_csv(file), table)
+        # All of it in one batch is more than the service loads at once: a worker does.
+        again = stack.holdwater("ingest", table, "--metric", "count", "--batch-rows", str(BIG_ROWS), "--json")
+        assert again.status == 0, again.stderr
+        assert intakes(stack) == 1
         assert counts_of(again) == {"rows": BIG_ROWS, "readings": BIG_ROWS, "duplicate": BIG_ROWS}
 
 

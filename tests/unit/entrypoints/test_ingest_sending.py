@@ -42,6 +42,8 @@ class Service:
         self.stored: dict[Any, float] = {}
         self.bodies: Counter[bytes] = Counter()
         self.fail: Fail = lambda number, try_: None
+        self.intakes: dict[str, list[dict[str, Any]]] = {}
+        """What is told of a batch that is loaded later, one answer after the other."""
         self._answers: dict[str, dict[str, Any]] = {}
         self._tries: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -49,6 +51,8 @@ class Service:
     def request(
         self, method: str, url: str, *, body: bytes, headers: dict[str, str]
     ) -> urllib3.BaseHTTPResponse:
+        if method == "GET":
+            return answer(200, self.intakes[url].pop(0))
         assert (method, url.partition("?")[0]) == ("POST", "/v1/readings")
         assert "mode=partial" in url
         key = headers["Idempotency-Key"]
@@ -204,6 +208,28 @@ class TestAServiceThatFails:
         loaded = loader(service, tmp_path).load(file, quiet)
         assert loaded.resumed_at == 62
         require_exact(loaded, service)
+
+
+class TestABatchThatIsLoadedLater:
+    def test_is_waited_for_and_told_as_any_other(self, service: Service, file: Path, tmp_path: Path) -> None:
+        waiting = {"status": "waiting", "result": None}
+        result = {"accepted": 9, "duplicate": 0, "conflict": 0, "rejected": 0, "faults": []}
+        service.intakes = {
+            "/v1/readings/intakes/5": [waiting, waiting, {"status": "loaded", "result": result}]
+        }
+        later = answer(202, {}, **{"Location": "/v1/readings/intakes/5", "Retry-After": "1"})
+        service.fail = lambda number, try_: later if number == 5 else None
+        counts = loader(service, tmp_path).load(file, quiet).counts
+        assert (counts.accepted, counts.readings) == (len(GOOD), ROWS)
+        assert service.intakes == {"/v1/readings/intakes/5": []}
+
+    def test_is_named_when_it_was_refused(self, service: Service, file: Path, tmp_path: Path) -> None:
+        refused = {"status": "refused", "refusal": {"detail": "its token is gone"}}
+        service.intakes = {"/v1/readings/intakes/5": [refused]}
+        later = answer(202, {}, Location="/v1/readings/intakes/5")
+        service.fail = lambda number, try_: later if number == 5 else None
+        with pytest.raises(CommandFailed, match="lines 52 to 61: its token is gone"):
+            loader(service, tmp_path).load(file, quiet)
 
 
 class TestARunThatWasKilled:

@@ -15,8 +15,8 @@ from entrypoints.cli.ingest.faults import Fault
 Int64s = npt.NDArray[np.int64]
 
 READ_BYTES: Final = 1 << 20
-PIECE_BYTES_MAX: Final = 8 << 20
-"""A piece of text may have that much: as a request it stays below the service's limit."""
+PIECE_BYTES_MAX: Final = 4 << 20
+"""A piece of text may have that much: the service loads it while the request waits."""
 _NEWLINE, _QUOTE, _RETURN = ord("\n"), ord('"'), ord("\r")
 
 

@@ -25,6 +25,9 @@ TRIES_MAX: Final = 25
 BACK_OFF_BASE_S: Final = 0.1
 BACK_OFF_MAX_S: Final = 10.0
 RETRY_AFTER_MAX_S: Final = 60.0
+ASK_AGAIN_S: Final = 1.0
+ASKED_MAX: Final = 600
+"""How often to ask what became of a batch that is loaded later."""
 TIMEOUT_S: Final = urllib3.Timeout(connect=10.0, read=120.0)
 WAITING_PER_CONNECTION: Final = 2
 """Batches in memory for each connection, with the one that it sends."""
@@ -118,23 +121,48 @@ class Sender:
         query = {"mode": "partial"} | ({"precision": self._precision} if batch.content_type == LINES else {})
         key = f"ingest-{name}-{hashlib.sha256(batch.body).hexdigest()[:16]}"
         headers = {
-            "Authorization": f"Bearer {self._token}",
-            "Accept": "application/json",
             "Content-Type": batch.content_type,
             # Answers to retries are the first one's: what it accepted is not reported as duplicates.
             "Idempotency-Key": f'"{key}"',
         }
-        path = f"{self._path}/v1/readings?{urlencode(query)}"
+        response = self._insist(
+            batch, "POST", f"{self._path}/v1/readings?{urlencode(query)}", headers, batch.body
+        )
+        return _answer(
+            batch, response.json() if response.status == 200 else self._loaded_later(batch, response)
+        )
+
+    def _loaded_later(self, batch: Batch, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+        """What became of a batch that was too large to wait for (202). Raises CommandFailed."""
+        place = self._path + response.headers["Location"]
+        for _ in range(ASKED_MAX):
+            if self._stopped.wait(
+                min(_seconds(response.headers.get("Retry-After")) or ASK_AGAIN_S, ASK_AGAIN_S)
+            ):
+                break
+            intake = self._insist(batch, "GET", place, {}, b"").json()
+            if intake["status"] == "loaded":
+                return cast("dict[str, Any]", intake["result"])
+            if intake["status"] == "refused":
+                raise _failed(batch, intake["refusal"]["detail"], exit_code=os.EX_DATAERR)
+        problem = f"the service keeps them at {place}, and has not loaded them yet; is a worker running?"
+        raise _failed(batch, problem, exit_code=os.EX_TEMPFAIL)
+
+    def _insist(
+        self, batch: Batch, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer, 200 or 202, after as many tries as it takes. Raises CommandFailed."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **headers}
         problem = _NO_MORE_TRIES
         for number in range(1, TRIES_MAX + 1):
             wait_s = _back_off_s(number)
             try:
-                response = self._pool.request("POST", path, body=batch.body, headers=headers)
+                response = self._pool.request(method, path, body=body, headers=headers)
             except urllib3.exceptions.HTTPError as error:
                 problem = f"the service does not answer ({error})"
             else:
-                if response.status == 200:
-                    return _answer(batch, response.json())
+                if response.status in (200, 202):
+                    return response
                 told_s = _seconds(response.headers.get("Retry-After"))
                 problem = _problem(response)
                 if response.status not in _AGAIN and not (response.status == 409 and told_s is not None):
