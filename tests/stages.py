@@ -20,8 +20,10 @@ HANGS_AFTER_BUDGETS = 5
 STOP_GRACE_S = 20
 
 PYTEST = (sys.executable, "-m", "pytest")
-# Two workers, each with servers and state directories of its own; a file stays in one, with what it has started.
-SHARED_OUT = ("-n", "2", "--dist", "loadfile")
+# A file stays in one worker, with what it has started. Integration has one worker more than there are cores, each with
+# servers and state directories of its own: half of the time is waiting for servers that start and stop.
+UNIT_WORKERS = ("-n", "2", "--dist", "loadfile")
+INTEGRATION_WORKERS = ("-n", "3", "--dist", "loadfile")
 UNIT_COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--cov-fail-under=95")
 
 
@@ -70,12 +72,12 @@ STAGES = (
             (sys.executable, "tests/guarantees.py", "--check"),
         ),
     ),
-    Stage("unit", 20, ((*PYTEST, "tests/unit", *UNIT_COVERAGE),), "tests/unit"),
+    Stage("unit", 20, ((*PYTEST, "tests/unit", *UNIT_WORKERS, *UNIT_COVERAGE),), "tests/unit"),
     Stage("contracts", 90, ((*PYTEST, "tests/integration/contracts"),), "tests/integration/contracts"),
     Stage(
         "integration",
         300,
-        ((*PYTEST, "tests/integration", "--ignore=tests/integration/contracts", *SHARED_OUT),),
+        ((*PYTEST, "tests/integration", "--ignore=tests/integration/contracts", *INTEGRATION_WORKERS),),
         "tests/integration",
         without="tests/integration/contracts",
     ),

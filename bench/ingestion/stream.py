@@ -29,8 +29,8 @@ MILLIONS: Final = 5
 BATCHES_A_MILLION: Final = 1_000_000 // ROWS // GATEWAYS
 """Of each gateway."""
 GROWTH_MAX: Final = 1.5
-"""The last peak of any process may be so many times the highest after the first million: it rises as long as more of the
-clients' batches happen to meet in one process than did before, and all of them at once are the end of it."""
+"""The last peak of any process may be so many times the highest after the first million: it rises as long as more of
+the clients' batches happen to meet in one process than did before, and all of them at once are the end of it."""
 _MIB: Final = 1024 * 1024
 
 
