@@ -13,12 +13,9 @@ import pytest
 
 from adapters.memory.database import InMemoryDatabase
 from adapters.memory.outbox import InMemoryBacklog, InMemoryDeadLetters, InMemoryMessageClaims
-from adapters.memory.partitions import InMemoryPartitions
 from adapters.memory.read_models import InMemoryReadModels
-from adapters.memory.series_catalogue import InMemorySeriesCatalogue
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.reading_formats.decoder import BodyDecoder
-from adapters.reading_formats.operations import NumpyColumnOperations
 from adapters.system_clock import new_id
 from application.conflict_retry import Overloaded
 from application.delivery.drain_key import DrainKeyHandler
@@ -27,15 +24,14 @@ from application.ports.outbox import CLAIM_LEASE_S
 from application.ports.unit_of_work import TransactionConflict
 from application.run_once import Answer
 from application.subscriptions import reactions_of
-from application.telemetry.ingest_readings import IngestReadings, IngestReadingsHandler
+from application.telemetry.ingest_readings import IngestReadings
 from application.telemetry.load_intake import TRY_AGAIN_AFTER, LoadIntake
 from application.telemetry.receive_readings import ReceiveReadings, ReceiveReadingsHandler
-from application.telemetry.resolve_series import ResolveSeries
 from builders import NOON, a_context, a_key, a_sent_batch
 from domain.telemetry import intake as intake_rules
 from domain.telemetry.batch import BatchResult, Mode
 from domain.telemetry.intake import TooManyIntakes
-from domain.telemetry.retention import RawRetention
+from unit.application.ingesting import ingest_handler
 
 BODY = b"pump-7 t=1,p=2 1767268800000000000\npump-8 t=3\n"
 """Three readings; the last has the time at which it came: noon."""
@@ -57,13 +53,7 @@ class House:
             InMemoryUnitOfWork, database=self.database, subscriptions=reactions_of([LOAD_INTAKE])
         )
         self.receiver = ReceiveReadingsHandler(self.open, self.now, new_id, lambda _: None)
-        series = ResolveSeries(
-            InMemorySeriesCatalogue(database=self.database), self.open, self.now, new_id, lambda _: None
-        )
-        self.ingest: Any = IngestReadingsHandler(
-            NumpyColumnOperations(), series, InMemoryPartitions(database=self.database), self.open, self.now,
-            lambda _: None, RawRetention(None),
-        )  # fmt: skip
+        self.ingest: Any = ingest_handler(self.database, self.open, self.now)
         self.claims: Any = InMemoryMessageClaims(self.database)
 
     def now(self) -> datetime:

@@ -10,25 +10,20 @@ from uuid import UUID
 import pytest
 
 from adapters.memory.database import InMemoryDatabase
-from adapters.memory.partitions import InMemoryPartitions
 from adapters.memory.reject_views import InMemoryRejectViews
-from adapters.memory.series_catalogue import InMemorySeriesCatalogue
 from adapters.memory.unit_of_work import InMemoryUnitOfWork
 from adapters.reading_formats.decoder import BodyDecoder
-from adapters.reading_formats.operations import NumpyColumnOperations
 from adapters.system_clock import new_id
 from application.ports.reject_views import RejectFilter, RejectView
 from application.run_once import Answer
-from application.telemetry.ingest_readings import IngestReadingsHandler
 from application.telemetry.replay_reject import ReplayReject, ReplayRejectHandler
-from application.telemetry.resolve_series import ResolveSeries
 from builders import NOON, a_context, a_device, a_key
 from domain.errors import NotFound
 from domain.telemetry.batch import BatchResult, Reject
 from domain.telemetry.conflicts import reading_as_json
 from domain.telemetry.reading import RejectReason, SeriesKey, microseconds
 from domain.telemetry.rejects import RejectReplayed, RejectUnreadable
-from domain.telemetry.retention import RawRetention
+from unit.application.ingesting import ingest_handler
 
 AN_HOUR_AGO = microseconds(NOON - timedelta(hours=1))
 
@@ -42,16 +37,7 @@ class House:
         self.database.tenants_of_known_devices.add(self.context.tenant_id)
         self.open = functools.partial(InMemoryUnitOfWork, database=self.database)
         self.views = InMemoryRejectViews(self.database)
-        catalogue = InMemorySeriesCatalogue(database=self.database)
-        ingest = IngestReadingsHandler(
-            operations=NumpyColumnOperations(),
-            series=ResolveSeries(catalogue, self.open, lambda: NOON, new_id, lambda number: None),
-            partitions=InMemoryPartitions(database=self.database),
-            open_unit_of_work=self.open,
-            now=lambda: NOON,
-            back_off=lambda number: None,
-            retention=RawRetention(None),
-        )
+        ingest = ingest_handler(self.database, self.open, lambda: NOON)
         self.handler = ReplayRejectHandler(rejects=self.views, decoder=BodyDecoder(), ingest=ingest)
         self.reject_id = self.refuse(reading_as_json(SeriesKey("pump-7", "t"), AN_HOUR_AGO, 21.5))
 
