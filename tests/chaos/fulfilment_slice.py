@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Final
 
 from chaos.fulfilment_checks import (
@@ -30,7 +28,7 @@ from chaos.fulfilment_load import (
     all_received,
 )
 from chaos.ledger import read_ledger
-from chaos.load_client import stock_up
+from chaos.load_client import ClientsSlice, stock_up
 from chaos.slices import Target
 from chaos.tables import read
 
@@ -58,41 +56,23 @@ _COMPENSATIONS: Final = "SELECT count(*) FROM event WHERE type = 'saga.compensat
 _LATE_REPLIES: Final = "SELECT count(*) FROM late_reply"
 
 
-class FulfilmentSlice:
+class FulfilmentSlice(ClientsSlice[PayingClient]):
     """Slice of orders that pay. Its checks are about the orders of all slices: every one is fulfilled."""
 
     name = "fulfilment"
+    client_class = PayingClient
+    clients_count = CLIENTS
+    pause_s = PAUSE_S
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._clients: list[PayingClient] = []
+        super().__init__()
         self._found: Counter[str] = Counter()
 
     def prepare(self, target: Target) -> None:
         """See Slice."""
-        self._target = target
+        super().prepare(target)
         stock = dict.fromkeys(SCARCE, SCARCE_ON_HAND) | dict.fromkeys(PLENTIFUL, PLENTIFUL_ON_HAND)
         stock_up(target, random.Random(0), stock)
-
-    def start(self, dice: random.Random) -> None:
-        """See Slice."""
-        self._clients = [
-            PayingClient(number, self._target, random.Random(dice.getrandbits(64)), PAUSE_S, self._stop)
-            for number in range(CLIENTS)
-        ]
-        for client in self._clients:
-            client.start()
-
-    def be_fair(self) -> None:
-        """See Slice."""
-        for client in self._clients:
-            client.be_fair()
-
-    def stop(self) -> None:
-        """See Slice."""
-        self._stop.set()
-        for client in self._clients:
-            client.join()
 
     def unsettled(self) -> int:
         """See Slice. Parked sagas are a difference, and those that wait for their customer have all the time."""
@@ -109,7 +89,7 @@ class FulfilmentSlice:
         sold = dict(read(self._target, _SOLD))
         self._count(own)
         return [
-            *chain.from_iterable(client.faults for client in self._clients),
+            *self.client_faults(),
             *wrong_ends(all_orders(self._clients), own),
             *wrong_sagas(orders, sagas),
             *wrong_money(orders, payments, read_ledger(self._target)),
@@ -118,9 +98,7 @@ class FulfilmentSlice:
 
     def counts(self) -> Mapping[str, int]:
         """See Slice."""
-        total: Counter[str] = Counter()
-        for client in self._clients:
-            total += client.counts
+        total = self.client_counts()
         total.update(self._found)
         return total
 

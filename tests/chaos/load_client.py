@@ -6,7 +6,7 @@ import random
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from chaos.patient_client import ANSWER_WITHIN_S, Answer, NeverAnswered, PatientClient
 from chaos.slices import Target
@@ -74,6 +74,60 @@ class LoadClient(ABC):
             if _essence(again) != _essence(answer) or again.headers.get("idempotent-replayed") != "true":
                 self.faults.append(f"repeating {key}: first {answer}, then {again}")
         return answer
+
+
+Client = TypeVar("Client", bound=LoadClient)
+
+
+class ClientsSlice(Generic[Client]):
+    """The part of a Slice that its clients are: they are started, slowed down, stopped and counted alike.
+
+    A slice names their class, how many there are, and the mean pause of each between two steps.
+    """
+
+    client_class: ClassVar[type[LoadClient]]
+    clients_count: ClassVar[int]
+    pause_s: ClassVar[float]
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._clients: list[Client] = []
+
+    def prepare(self, target: Target) -> None:
+        """See Slice."""
+        self._target = target
+
+    def start(self, dice: random.Random) -> None:
+        """See Slice."""
+        new_client: Any = self.client_class
+        self._clients = [
+            new_client(number, self._target, random.Random(dice.getrandbits(64)), self.pause_s, self._stop)
+            for number in range(self.clients_count)
+        ]
+        for client in self._clients:
+            client.start()
+
+    def be_fair(self) -> None:
+        """See Slice."""
+        for client in self._clients:
+            client.be_fair()
+
+    def stop(self) -> None:
+        """See Slice."""
+        self._stop.set()
+        for client in self._clients:
+            client.join()
+
+    def client_faults(self) -> list[str]:
+        """What they have noticed themselves."""
+        return [fault for client in self._clients for fault in client.faults]
+
+    def client_counts(self) -> Counter[str]:
+        """Of all of them together."""
+        total: Counter[str] = Counter()
+        for client in self._clients:
+            total += client.counts
+        return total
 
 
 def _essence(answer: Answer) -> tuple[int, object]:

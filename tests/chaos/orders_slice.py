@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Final
 
+from chaos.load_client import ClientsSlice
 from chaos.orders_checks import (
     StoredEvent,
     StoredMessage,
@@ -41,41 +39,27 @@ WHERE consumer = 'order_webhook'
 _KEYS: Final = "SELECT count(*) FROM idempotency_record WHERE outcome IS NULL"
 
 
-class OrdersSlice:
+class OrdersSlice(ClientsSlice[OrderClient]):
     """Slice of orders. The receiver is made by the caller, since the service must know its address at start."""
 
     name = "orders"
+    client_class = OrderClient
+    clients_count = CLIENTS
+    pause_s = PAUSE_S
 
     def __init__(self, receiver: Receiver) -> None:
+        super().__init__()
         self._receiver = receiver
-        self._stop = threading.Event()
-        self._clients: list[OrderClient] = []
 
     def prepare(self, target: Target) -> None:
         """See Slice."""
-        self._target = target
+        super().prepare(target)
         products(target, random.Random(0))
-
-    def start(self, dice: random.Random) -> None:
-        """See Slice."""
-        self._clients = [
-            OrderClient(number, self._target, random.Random(dice.getrandbits(64)), PAUSE_S, self._stop)
-            for number in range(CLIENTS)
-        ]
-        for client in self._clients:
-            client.start()
 
     def be_fair(self) -> None:
         """See Slice."""
         self._receiver.be_fair()
-        for client in self._clients:
-            client.be_fair()
-
-    def stop(self) -> None:
-        """See Slice."""
-        self._stop.set()
-        for client in self._clients:
-            client.join()
+        super().be_fair()
 
     def unsettled(self) -> int:
         """See Slice."""
@@ -93,7 +77,7 @@ class OrdersSlice:
         ((keys_without_outcome,),) = read(self._target, _KEYS)
         stuck = [f"{keys_without_outcome} keys have no outcome"] if keys_without_outcome else []
         return [
-            *chain.from_iterable(client.faults for client in self._clients),
+            *self.client_faults(),
             *lost_or_doubled(
                 all_orders(self._clients), orders, [event for event in events if event.order_id not in others]
             ),
@@ -104,9 +88,7 @@ class OrdersSlice:
 
     def counts(self) -> Mapping[str, int]:
         """See Slice."""
-        total: Counter[str] = Counter()
-        for client in self._clients:
-            total += client.counts
+        total = self.client_counts()
         deliveries = self._receiver.deliveries()
         total["notices told"] = len({delivery.message_id for delivery in deliveries})
         total["notices told again"] = len(deliveries) - total["notices told"]

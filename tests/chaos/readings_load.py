@@ -38,7 +38,8 @@ def value_of(slot: Slot) -> float:
 
 
 class ReadingClient(LoadClient):
-    """`acknowledged`: what is stored for certain."""
+    """`acknowledged`: what is stored for certain when everything has settled; `_stored`: what was stored when it was
+    answered, so that whoever contradicts it comes second."""
 
     def __init__(
         self, number: int, target: Target, dice: random.Random, pause_s: float, stop: threading.Event
@@ -47,6 +48,7 @@ class ReadingClient(LoadClient):
         self._begin = number * OWN_OFFSET
         self._backwards = bool(number % 2)
         self.acknowledged: set[Slot] = set()
+        self._stored: set[Slot] = set()
         self.contradicted = 0
 
     def _step(self) -> None:
@@ -65,14 +67,16 @@ class ReadingClient(LoadClient):
             slots.reverse()
         readings = [(slot, value_of(slot)) for slot in slots]
         if self._dice.random() < CHANCE_TO_CONTRADICT:
-            known = [place for place, slot in enumerate(slots) if slot in self.acknowledged]
+            known = [place for place, slot in enumerate(slots) if slot in self._stored]
             for place in known[:5]:
                 readings[place] = (slots[place], -1.0)
                 self.contradicted += 1
-        self._send(readings)
+        if self._is_stored(readings):
+            self._stored.update(slots)
         self.acknowledged.update(slots)
 
-    def _send(self, readings: list[tuple[Slot, float]]) -> None:
+    def _is_stored(self, readings: list[tuple[Slot, float]]) -> bool:
+        """Send them; whether they are stored, or kept to be loaded later."""
         media_type, body = self._dice.choice((_rows, _columns, _lines))(readings)
         headers = {"Content-Type": media_type}
         if self._dice.random() < CHANCE_TO_BE_LOADED_LATER:
@@ -80,7 +84,7 @@ class ReadingClient(LoadClient):
             if answer.status != 202:
                 self.faults.append(f"{self.name}: a batch for later was answered {answer}")
             self.counts["batches loaded later"] += 1
-            return
+            return False
         answer = self._client.send("POST", "/v1/readings", body, headers)
         result = answer.body
         if answer.status != 200 or result["accepted"] + result["duplicate"] != len(readings):
@@ -88,6 +92,7 @@ class ReadingClient(LoadClient):
         self.counts["batches"] += 1
         self.counts["readings accepted"] += result.get("accepted", 0)
         self.counts["readings known already"] += result.get("duplicate", 0)
+        return True
 
 
 def time_of(number: int) -> datetime:

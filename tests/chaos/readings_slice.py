@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Final
 
+from chaos.load_client import ClientsSlice
 from chaos.readings_checks import lost_or_doubled_readings, unmarked_hours, wrong_latest
 from chaos.readings_load import DEVICES, ReadingClient
-from chaos.slices import Target
 from chaos.tables import read
 
 CLIENTS: Final = 4
@@ -31,38 +27,13 @@ _BODIES_LEFT: Final = "SELECT count(DISTINCT intake_id) FROM intake_body"
 _TWICE: Final = "SELECT name FROM device WHERE name = ANY(%s) GROUP BY tenant_id, name HAVING count(*) > 1"
 
 
-class ReadingsSlice:
+class ReadingsSlice(ClientsSlice[ReadingClient]):
     """Slice of readings; its devices register themselves."""
 
     name = "readings"
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._clients: list[ReadingClient] = []
-
-    def prepare(self, target: Target) -> None:
-        """See Slice."""
-        self._target = target
-
-    def start(self, dice: random.Random) -> None:
-        """See Slice."""
-        self._clients = [
-            ReadingClient(number, self._target, random.Random(dice.getrandbits(64)), PAUSE_S, self._stop)
-            for number in range(CLIENTS)
-        ]
-        for client in self._clients:
-            client.start()
-
-    def be_fair(self) -> None:
-        """See Slice."""
-        for client in self._clients:
-            client.be_fair()
-
-    def stop(self) -> None:
-        """See Slice."""
-        self._stop.set()
-        for client in self._clients:
-            client.join()
+    client_class = ReadingClient
+    clients_count = CLIENTS
+    pause_s = PAUSE_S
 
     def unsettled(self) -> int:
         """See Slice."""
@@ -83,7 +54,7 @@ class ReadingsSlice:
         ((bodies,),) = read(self._target, _BODIES_LEFT)
         contradicted = sum(client.contradicted for client in self._clients)
         return [
-            *chain.from_iterable(client.faults for client in self._clients),
+            *self.client_faults(),
             *lost_or_doubled_readings(acknowledged, rows),
             *unmarked_hours(rows, marks),
             *wrong_latest(rows, latest),
@@ -96,8 +67,6 @@ class ReadingsSlice:
 
     def counts(self) -> Mapping[str, int]:
         """See Slice."""
-        total: Counter[str] = Counter()
-        for client in self._clients:
-            total += client.counts
-            total["contradictions"] += client.contradicted
+        total = self.client_counts()
+        total["contradictions"] = sum(client.contradicted for client in self._clients)
         return total
