@@ -40,6 +40,7 @@ from domain.orders.order import (
     RETURN_REASON_LENGTH_MAX,
 )
 from domain.retention import REASON_LENGTH_MAX as DELETION_REASON_LENGTH_MAX
+from domain.telemetry.batch import REJECTS_MAX
 from domain.telemetry.device import DESCRIPTION_LENGTH_MAX, DEVICES_PER_TENANT_MAX
 from domain.telemetry.intake import COME_AGAIN_AFTER_S, INTAKE_BYTES_WAITING_MAX, INTAKES_WAITING_MAX
 from domain.telemetry.partitions import MONTHS_AHEAD, PARTITIONS_NEW_MAX
@@ -133,6 +134,7 @@ LIMITS: Final = (
     ),
     Limit("wait for room", COME_AGAIN_AFTER_S, "seconds", "Retry-After while too many batches wait"),
     Limit("wait for a batch", INTAKE_ASK_AGAIN_S, "seconds", "Retry-After of a batch that is not loaded yet"),
+    Limit("bad readings", REJECTS_MAX, "readings", "that are kept of one batch; more refuse it"),
     Limit("readings", READINGS_MAX, "readings", "of one batch; more is answered 413"),
     Limit("discarded body", DISCARD_BYTES_MAX, "bytes", "read and thrown away so that the refusal arrives"),
     Limit("query string", QUERY_LENGTH_MAX, "characters", "everything after the question mark"),

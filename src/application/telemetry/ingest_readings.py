@@ -12,7 +12,15 @@ from application.ports.readings import ColumnOperations, Decoded, PartitionKeepe
 from application.ports.unit_of_work import CommandContext, OpenUnitOfWork, UnitOfWork
 from application.run_once import Answer, run_once
 from application.telemetry.resolve_series import ResolveSeries
-from domain.telemetry.batch import BatchRefused, BatchResult, Mode, Reject, named
+from domain.telemetry.batch import (
+    REJECTS_MAX,
+    BatchRefused,
+    BatchResult,
+    Mode,
+    Reject,
+    TooManyRejects,
+    named,
+)
 from domain.telemetry.reading import ReadingRules, RejectReason
 from domain.telemetry.retention import RawRetention
 
@@ -69,11 +77,14 @@ class IngestReadingsHandler:
     def handle(self, command: IngestReadings, context: CommandContext) -> Answer[BatchResult]:
         """Store the batch, once per request key; each reading once however often it comes (W1, W2).
 
-        Raises BatchRefused if the mode is strict and a row is bad: nothing of it is stored then.
+        Raises BatchRefused if the mode is strict and a row is bad, TooManyRejects if more than REJECTS_MAX are in any
+        mode: nothing of it is stored then.
         """
         admitted = self._admit(command, context)
         if admitted.rejects and command.mode is Mode.STRICT:
             raise BatchRefused.because_of(admitted.rejects, rows=admitted.total)
+        if len(admitted.rejects) > REJECTS_MAX:
+            raise TooManyRejects.because_of(admitted.rejects, rows=admitted.total)
         return self._store(admitted, context)
 
     def _admit(self, command: IngestReadings, context: CommandContext) -> _Admitted:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from domain.errors import DomainError
 from domain.telemetry.reading import RejectReason
 
 ROWS_NAMED_MAX: Final = 100
 """Rejected rows that an answer names; the rest is counted (W3)."""
+REJECTS_MAX: Final = 20_000
+"""Bad rows of a batch that is stored in part; to keep more of them would take longer than a transaction may."""
 SENT_LENGTH_MAX: Final = 4_096
 """Characters that are kept of a rejected reading."""
 DETAIL_LENGTH_MAX: Final = 500
@@ -70,10 +72,14 @@ class BatchRefused(DomainError):
         """The first of the bad rows."""
         return tuple(self.data["faults"])  # type: ignore[arg-type]  # as `because_of` puts it
 
-    @staticmethod
-    def because_of(rejects: Sequence[Reject], *, rows: int) -> BatchRefused:
+    @classmethod
+    def because_of(cls, rejects: Sequence[Reject], *, rows: int) -> Self:
         """The refusal that names the first of them."""
-        return BatchRefused(rejected=len(rejects), rows=rows, faults=named(rejects))
+        return cls(rejected=len(rejects), rows=rows, faults=named(rejects), rejects_max=REJECTS_MAX)
+
+
+class TooManyRejects(BatchRefused):
+    """{rejected} of {rows} readings are refused, so none was stored; at most {rejects_max} are kept of a batch."""
 
 
 def named(rejects: Sequence[Reject]) -> tuple[RowFault, ...]:

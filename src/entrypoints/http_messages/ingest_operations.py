@@ -8,7 +8,7 @@ from typing import Final
 from application.ports.intakes import IntakeView
 from application.ports.reading_decoder import BatchTooLarge, Form, MalformedBatch, Precision
 from domain.access import Scope
-from domain.telemetry.batch import BatchRefused, BatchResult, Mode
+from domain.telemetry.batch import BatchRefused, BatchResult, Mode, TooManyRejects
 from domain.telemetry.intake import TooManyIntakes
 from domain.telemetry.reading import DEVICE_NAME_LENGTH_MAX, METRIC_LENGTH_MAX
 from entrypoints.http_messages import query
@@ -65,7 +65,7 @@ INGEST_READINGS: Final = Operation(
     scope=Scope.READINGS_WRITE, result=BatchResult, later=IntakeView, takes_key=True, gives_tag=False,
     media_types=_EXAMPLES,
     query=(MODE, DEVICE, METRIC, PRECISION),
-    own_refusals=(MalformedBatch, BatchTooLarge, BatchRefused, TooManyBodies, TooManyIntakes),
+    own_refusals=(MalformedBatch, BatchTooLarge, BatchRefused, TooManyRejects, TooManyBodies, TooManyIntakes),
     note=_NOTE,
 )  # fmt: skip
 

@@ -17,9 +17,10 @@ from application.conflict_retry import Overloaded
 from application.ports.reading_decoder import Form
 from application.ports.unit_of_work import TransactionConflict
 from application.run_once import Answer
+from application.telemetry import ingest_readings
 from application.telemetry.ingest_readings import TRIES_MAX, IngestReadings
 from builders import NOON, a_context, a_key
-from domain.telemetry.batch import BatchRefused, BatchResult, Mode
+from domain.telemetry.batch import BatchRefused, BatchResult, Mode, TooManyRejects
 from domain.telemetry.device import Device
 from domain.telemetry.reading import microseconds
 from unit.application.ingesting import ingest_handler
@@ -79,6 +80,16 @@ class TestABatchWithBadRows:
     def test_registers_no_device_for_a_bad_row_alone(self, gateway: Gateway) -> None:
         gateway.send(reading(), reading("warm", device="pump-8"), reading(1e200, device="pump-9"))
         assert gateway.devices() == ["pump-7"]
+
+    def test_is_refused_whole_if_more_of_them_are_bad_than_are_kept(
+        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ingest_readings, "REJECTS_MAX", 2)
+        assert gateway.send(reading(), *[reading("warm")] * 2).result.rejected == 2
+        with pytest.raises(TooManyRejects, match="3 of 4 readings") as refused:
+            gateway.send(reading(1), *[reading("warm")] * 3)
+        assert len(refused.value.faults) == 3
+        assert (gateway.values(), len(gateway.kept())) == ([21.5], 2)
 
     def test_of_which_nothing_is_good_is_stored_as_nothing(self, gateway: Gateway) -> None:
         result = gateway.send(reading("warm")).result

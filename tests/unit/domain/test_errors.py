@@ -51,6 +51,7 @@ CODES = """
     telemetry.rejects.RejectReplayed reject-replayed
     telemetry.rejects.RejectUnreadable reject-unreadable
     telemetry.batch.BatchRefused batch-refused
+    telemetry.batch.TooManyRejects too-many-rejects
     telemetry.intake.IntakeEnded intake-ended
     telemetry.intake.TooManyIntakes too-many-intakes
     soft_deletion.NotDeleted not-deleted
