@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from entrypoints.django_site.wsgi import application
+from entrypoints.http_messages.ingest_operations import FORMS
 from entrypoints.http_messages.openapi import openapi_document
+from entrypoints.http_messages.request_headers import JSON
 from fuzz.conftest import REAL_SERVICE, Service
 from integration.rest_api.caller import ORDER
 from integration.rest_api.checked_client import CheckedClient
@@ -43,6 +45,12 @@ if not REAL_SERVICE:
 _cases_run = 0
 _letters: list[str] = []
 _rejects: list[str] = []
+
+
+@schemathesis.serializer(*(set(FORMS) - {JSON}))
+def as_it_is(context: object, value: object) -> bytes:
+    """Forms of readings that are no JSON: whatever was made up, in bytes."""
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
 @pytest.fixture(scope="module")
@@ -167,11 +175,18 @@ def _is_wrong_beyond_the_document(case: schemathesis.Case) -> bool:
     numbers = [body.get("quantity"), body.get("delta"), *(line.get("quantity") for line in lines)]
     return (
         "cursor" in query
+        or _is_free_text(case)
+        or isinstance(body.get("ts"), list)  # columns have one length
         or {"at", "at_version"} <= query.keys()
         or any(isinstance(number, float) for number in numbers)
         or any(_has_odd_decimals(str(line.get("unit_price", ""))) for line in lines)
         or any(_is_odd_time(str(text)) for text in (*query.values(), body.get("ordered_at")))
     )
+
+
+def _is_free_text(case: schemathesis.Case) -> bool:
+    """Readings in a form that JSON Schema has no words for."""
+    return case.media_type in {*FORMS} - {JSON}
 
 
 def _has_odd_decimals(price: str) -> bool:

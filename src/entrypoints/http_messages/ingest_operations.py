@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -10,15 +12,23 @@ from application.ports.reading_decoder import BatchTooLarge, Form, MalformedBatc
 from domain.access import Scope
 from domain.telemetry.batch import BatchRefused, BatchResult, Mode, TooManyRejects
 from domain.telemetry.intake import TooManyIntakes
-from domain.telemetry.reading import DEVICE_NAME_LENGTH_MAX, METRIC_LENGTH_MAX
+from domain.telemetry.reading import (
+    DEVICE_NAME_LENGTH_MAX,
+    LABEL_LENGTH_MAX,
+    LABELS_MAX,
+    METRIC_LENGTH_MAX,
+    READINGS_MAX,
+    VALUE_MAX,
+)
 from entrypoints.http_messages import query
 from entrypoints.http_messages.bulk_body import TooManyBodies
 from entrypoints.http_messages.operation import Operation
+from entrypoints.http_messages.request_headers import JSON
 from entrypoints.limits import LOADED_AT_ONCE_BYTES_MAX
 
 FORMS: Final = MappingProxyType(
     {
-        "application/json": Form.JSON,
+        JSON: Form.JSON,
         "application/x-ndjson": Form.NDJSON,
         "text/csv": Form.CSV,
         "application/vnd.apache.arrow.stream": Form.ARROW,
@@ -28,17 +38,65 @@ FORMS: Final = MappingProxyType(
 )
 """What a body is, by its media type."""
 
-_READING: Final = (
-    '{"device": "pump-7", "metric": "temperature", "ts": "2026-01-01T00:00:00.123Z", "value": 21.5}'
+_EXAMPLE: Final = {
+    "device": "pump-7",
+    "metric": "temperature",
+    "ts": "2026-01-01T00:00:00.123Z",
+    "value": 21.5,
+}
+_NAME: Final = {"type": "string", "minLength": 1, "maxLength": DEVICE_NAME_LENGTH_MAX}
+_METRIC: Final = {"type": "string", "minLength": 1, "maxLength": METRIC_LENGTH_MAX}
+_TIME: Final = {
+    "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}],
+    "description": "RFC 3339 with its zone, or milliseconds since 1970.",
+}
+_VALUE: Final = {"type": ["number", "boolean"], "minimum": -VALUE_MAX, "maximum": VALUE_MAX}
+_LABELS: Final = {
+    "type": "object",
+    "maxProperties": LABELS_MAX,
+    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": LABEL_LENGTH_MAX},
+}
+
+
+def _object(**properties: object) -> dict[str, object]:
+    required = [name for name in properties if name != "labels"]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _one_or_many(schema: object) -> dict[str, object]:
+    return {"oneOf": [schema, {"type": "array", "items": schema}]}
+
+
+_READING: Final = _object(device=_NAME, metric=_METRIC, ts=_TIME, value=_VALUE, labels=_LABELS)
+_COLUMNS: Final = _object(
+    device=_one_or_many(_NAME),
+    metric=_one_or_many(_METRIC),
+    ts={"type": "array", "items": _TIME},
+    value={"type": "array", "items": _VALUE},
+    labels=_one_or_many(_LABELS),
 )
-_EXAMPLES: Final = MappingProxyType(
+_BYTES: Final = {"type": "string", "format": "binary"}
+_LINES: Final = {"type": "string"}
+_BODIES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
     {
-        "application/json": f"[{_READING}]",
-        "application/x-ndjson": f"{_READING}\n",
-        "text/csv": "device,metric,ts,value\npump-7,temperature,2026-01-01T00:00:00.123Z,21.5\n",
-        "application/vnd.apache.arrow.stream": "",
-        "application/vnd.apache.arrow.file": "",
-        "text/plain": "pump-7 temperature=21.5 1767225600123000000\n",
+        JSON: {
+            "schema": {
+                "oneOf": [
+                    {"type": "array", "items": _READING, "maxItems": READINGS_MAX},
+                    _READING,
+                    {**_COLUMNS, "description": "Columns of one length."},
+                ]
+            },
+            "example": [_EXAMPLE],
+        },
+        "application/x-ndjson": {"schema": _LINES, "example": f"{json.dumps(_EXAMPLE)}\n"},
+        "text/csv": {
+            "schema": _LINES,
+            "example": "device,metric,ts,value\npump-7,temperature,2026-01-01T00:00:00.123Z,21.5\n",
+        },
+        "application/vnd.apache.arrow.stream": {"schema": _BYTES},
+        "application/vnd.apache.arrow.file": {"schema": _BYTES},
+        "text/plain": {"schema": _LINES, "example": "pump-7 temperature=21.5 1767225600123000000\n"},
     }
 )
 _NOTE: Final = (
@@ -63,7 +121,7 @@ METRIC: Final = query.text(
 INGEST_READINGS: Final = Operation(
     id="ingestReadings", method="POST", path="/v1/readings", summary="Take in a batch of readings",
     scope=Scope.READINGS_WRITE, result=BatchResult, later=IntakeView, takes_key=True, gives_tag=False,
-    media_types=_EXAMPLES,
+    media_types=_BODIES,
     query=(MODE, DEVICE, METRIC, PRECISION),
     own_refusals=(MalformedBatch, BatchTooLarge, BatchRefused, TooManyRejects, TooManyBodies, TooManyIntakes),
     note=_NOTE,

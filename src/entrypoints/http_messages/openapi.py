@@ -135,10 +135,7 @@ def _operation(operation: Operation) -> Node:
         media = {"schema": _ref(operation.body.struct.__name__), "examples": examples}
         node["requestBody"] = {"required": True, "content": {JSON: media}}
     if operation.media_types:
-        forms = {
-            media_type: {"schema": {"type": "string", "format": "binary"}, "example": example}
-            for media_type, example in operation.media_types.items()
-        }
+        forms = {media_type: dict(form) for media_type, form in operation.media_types.items()}
         node["requestBody"] = {"required": True, "content": forms}
     return node
 

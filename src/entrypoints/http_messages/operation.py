@@ -62,7 +62,7 @@ class Operation:
     gives_tag: bool = True
     gives_location: bool = False
     body: BodyDecoder | None = None
-    media_types: Mapping[str, str] = field(default_factory=dict)
+    media_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of a body that is no command but data, by what each is; it may be gzipped."""
     later: type | None = None
     """What it answers with 202 and a Location where the caller prefers to hear of the result later."""
