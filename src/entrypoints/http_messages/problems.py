@@ -9,7 +9,7 @@ from application.orders.semantic_lock import OrderHeld
 from application.ports.payment_callbacks import CallbackNotSigned
 from domain.access import NotAuthenticated
 from domain.errors import DomainError, Gone, StaleObjectError
-from domain.telemetry.batch import BatchRefused, RowFault
+from domain.telemetry.batch import BatchRefused
 from entrypoints.error_table import verdict_of
 from entrypoints.http_messages.bodies import Encoder
 from entrypoints.http_messages.entity_tags import entity_tag
@@ -79,8 +79,9 @@ def render_problem(error: DomainError, request_id: str) -> ProblemAnswer:
 
 def _field_problems(error: DomainError) -> tuple[FieldProblem, ...]:
     if isinstance(error, BatchRefused):
-        faults: tuple[RowFault, ...] = error.data["faults"]  # type: ignore[assignment]
-        return tuple(FieldProblem(f"[{fault.row}]", f"{fault.reason}: {fault.detail}") for fault in faults)
+        return tuple(
+            FieldProblem(f"[{fault.row}]", f"{fault.reason}: {fault.detail}") for fault in error.faults
+        )
     field = error.data.get("field")
     if not isinstance(field, str):
         return ()

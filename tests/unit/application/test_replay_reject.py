@@ -20,8 +20,8 @@ from application.telemetry.replay_reject import ReplayReject, ReplayRejectHandle
 from builders import NOON, a_context, a_device, a_key
 from domain.errors import NotFound
 from domain.telemetry.batch import BatchResult, Reject
-from domain.telemetry.conflicts import reading_as_json
 from domain.telemetry.reading import RejectReason, SeriesKey, microseconds
+from domain.telemetry.refusals import as_sent
 from domain.telemetry.rejects import RejectReplayed, RejectUnreadable
 from unit.application.ingesting import ingest_handler
 
@@ -39,7 +39,7 @@ class House:
         self.views = InMemoryRejectViews(self.database)
         ingest = ingest_handler(self.database, self.open, lambda: NOON)
         self.handler = ReplayRejectHandler(rejects=self.views, decoder=BodyDecoder(), ingest=ingest)
-        self.reject_id = self.refuse(reading_as_json(SeriesKey("pump-7", "t"), AN_HOUR_AGO, 21.5))
+        self.reject_id = self.refuse(as_sent(SeriesKey("pump-7", "t"), AN_HOUR_AGO, 21.5))
 
     def refuse(self, sent: str) -> UUID:
         with self.open(self.context) as uow:
@@ -97,7 +97,7 @@ class TestAReject:
     def test_that_is_in_conflict_stays_so(self, house: House) -> None:
         house.register()
         house.replay("k")
-        house.reject_id = house.refuse(reading_as_json(SeriesKey("pump-7", "t"), AN_HOUR_AGO, 3.0))
+        house.reject_id = house.refuse(as_sent(SeriesKey("pump-7", "t"), AN_HOUR_AGO, 3.0))
         result = house.replay("l", "second").result
         assert (result.accepted, result.duplicate, result.conflict, result.rejected) == (0, 1, 1, 0)
         assert house.values == [21.5]
